@@ -1,0 +1,52 @@
+"""What can go wrong with a lab, told apart by what it says about the verdict.
+
+A verdict is decided by the kind of the exception that ends a scenario, so that no driver has to know of
+verdicts: an `AssertionError` blames the system under test (failed), `NotProven` a precondition,
+`NotApplicable` the profile or the platform, and everything else the way to the lab or the suite (broken).
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """One clear line about a lab: what was wrong, where, what was found, and what to do. Never a secret."""
+
+
+class NotProven(LabError):  # noqa: N818 - named after its verdict
+    """A precondition does not hold. `owner` is the clause that owns the fact, or None."""
+
+    def __init__(self, cause: str, *, owner: str | None = None) -> None:
+        super().__init__(cause if owner is None else f"{cause} ({owner})")
+        self.cause = cause
+        self.owner = owner
+
+
+class NotPermitted(NotProven):
+    """An operation needs a permission that the lab file does not give."""
+
+    def __init__(self, permission: str, what: str) -> None:
+        super().__init__(
+            f"{what} needs the permission {permission!r}: set permissions.{permission} = true in the lab file"
+        )
+        self.permission = permission
+
+
+class NotApplicable(LabError):  # noqa: N818 - named after its verdict
+    """The profile or the platform excludes what the scenario proves."""
+
+
+class Unreachable(LabError):  # noqa: N818 - reads better at its raise sites
+    """A service of the lab cannot be reached or refuses who we are.
+
+    `service` is one of host, cluster, kbs, database. At the first contact it makes every scenario that
+    needs the service *not proven*; when the service was reached before, the running scenario is *broken*.
+    """
+
+    def __init__(self, service: str, cause: str) -> None:
+        super().__init__(f"{service}: {cause}")
+        self.service = service
+        self.cause = cause
+
+
+class DeadlineExceeded(LabError):  # noqa: N818 - the field's own name
+    """A wait ran into its deadline. The message names what was waited for, how long, and the last thing seen."""

@@ -1,0 +1,94 @@
+"""What drivers and capabilities tell the run while they work: evidence, operations, findings, waits.
+
+Data flows one way: whoever acts on the lab writes to a `Record`; who renders it is none of its business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One entry of the ledger: an idempotent change that was looked at, and made only where needed."""
+
+    name: str
+    looked_at: str
+    before: str
+    after: str
+    changed: bool
+    verified_by: str
+    undone_by: str
+    kind: str = "convergence"  # or "borrowed"
+    applied: bool = True  # False where provisioning mode `check` only says what it would change
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something true of the lab that the guide does not forbid but a reader must know."""
+
+    title: str
+    detail: str
+    clause: str | None = None
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The state of a wait: what for, since and for how many seconds yet, and the last thing seen."""
+
+    what: str
+    elapsed: float
+    remaining: float
+    last_seen: str
+
+
+class Record(Protocol):
+    """Where a run's facts go."""
+
+    def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
+        """Keep what a verdict rests on. `body` is text, raw bytes, or an object that is kept as JSON."""
+
+    def operation(self, operation: Operation) -> None:
+        """Enter an operation in the ledger."""
+
+    def finding(self, finding: Finding) -> None:
+        """Tell the reader of the report something that decides nothing."""
+
+    def waiting(self, wait: Wait) -> None:
+        """Show that a wait goes on."""
+
+    def version(self, component: str, version: str) -> None:
+        """Name the version of something that was tested, as found on the lab."""
+
+
+@dataclass
+class MemoryRecord:
+    """A `Record` that only remembers; for tools and tests that have no run."""
+
+    evidences: list[tuple[str, Any]] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+    def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
+        """Remember a piece of evidence."""
+        self.evidences.append((name, body))
+
+    def operation(self, operation: Operation) -> None:
+        """Remember an operation."""
+        self.operations.append(operation)
+
+    def finding(self, finding: Finding) -> None:
+        """Remember a finding."""
+        self.findings.append(finding)
+
+    def waiting(self, wait: Wait) -> None:
+        """Remember a wait."""
+        self.waits.append(wait)
+
+    def version(self, component: str, version: str) -> None:
+        """Remember a version."""
+        self.versions[component] = version
