@@ -49,4 +49,4 @@ class Unreachable(LabError):  # noqa: N818 - reads better at its raise sites
 
 
 class DeadlineExceeded(LabError):  # noqa: N818 - the field's own name
-    """A wait ran into its deadline. The message names what was waited for, how long, and the last thing seen."""
+    """A wait ran into its deadline: the message names what for, how long, and the last thing seen."""
