@@ -1,0 +1,143 @@
+"""containerd's configuration: its default, and what the CoCo installer adds.
+
+Sources: containerd 1.6 (`containerd config default`), kata CC-0.3.0
+`tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh`, operator v0.3.0
+`install/pre-install-payload/containerd/containerd-for-cc-override.conf`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from simlab.release import paths
+
+DEFAULT_SANDBOX_IMAGE: Final = "registry.k8s.io/pause:3.6"
+SHIMS: Final = ("qemu", "qemu-tdx", "qemu-sev", "clh", "clh-tdx")
+
+DROP_IN: Final = f"""\
+[Service]
+ExecStart=
+ExecStart={paths.CONTAINERD}
+"""
+
+
+def default(sandbox_image: str = DEFAULT_SANDBOX_IMAGE) -> str:
+    """What `containerd config default` prints, shortened to the tables that matter to a Kubernetes node."""
+    return f"""\
+disabled_plugins = []
+imports = []
+oom_score = 0
+plugin_dir = ""
+required_plugins = []
+root = "/var/lib/containerd"
+state = "/run/containerd"
+temp = ""
+version = 2
+
+[cgroup]
+  path = ""
+
+[grpc]
+  address = "/run/containerd/containerd.sock"
+  gid = 0
+  max_recv_message_size = 16777216
+  max_send_message_size = 16777216
+  uid = 0
+
+[plugins]
+
+  [plugins."io.containerd.gc.v1.scheduler"]
+    deletion_threshold = 0
+    pause_threshold = 0.02
+    schedule_delay = "0s"
+    startup_delay = "100ms"
+
+  [plugins."io.containerd.grpc.v1.cri"]
+    disable_tcp_service = true
+    enable_selinux = false
+    enable_tls_streaming = false
+    ignore_image_defined_volumes = false
+    max_concurrent_downloads = 3
+    max_container_log_line_size = 16384
+    sandbox_image = "{sandbox_image}"
+    stats_collect_period = 10
+    stream_idle_timeout = "4h0m0s"
+    stream_server_address = "127.0.0.1"
+    stream_server_port = "0"
+    systemd_cgroup = false
+    tolerate_missing_hugetlb_controller = true
+
+    [plugins."io.containerd.grpc.v1.cri".cni]
+      bin_dir = "/opt/cni/bin"
+      conf_dir = "/etc/cni/net.d"
+      max_conf_num = 1
+
+    [plugins."io.containerd.grpc.v1.cri".containerd]
+      default_runtime_name = "runc"
+      disable_snapshot_annotations = true
+      discard_unpacked_layers = false
+      no_pivot = false
+      snapshotter = "overlayfs"
+
+      [plugins."io.containerd.grpc.v1.cri".containerd.runtimes]
+
+        [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+          base_runtime_spec = ""
+          container_annotations = []
+          pod_annotations = []
+          privileged_without_host_devices = false
+          runtime_engine = ""
+          runtime_root = ""
+          runtime_type = "io.containerd.runc.v2"
+
+          [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+            BinaryName = ""
+            SystemdCgroup = true
+
+    [plugins."io.containerd.grpc.v1.cri".image_decryption]
+      key_model = "node"
+
+    [plugins."io.containerd.grpc.v1.cri".registry]
+      config_path = ""
+
+[stream_processors]
+
+  [stream_processors."io.containerd.ocicrypt.decoder.v1.tar"]
+    accepts = ["application/vnd.oci.image.layer.v1.tar+encrypted"]
+    args = ["--decryption-keys-path", "/etc/containerd/ocicrypt/keys"]
+    env = ["OCICRYPT_KEYPROVIDER_CONFIG=/etc/containerd/ocicrypt/ocicrypt_keyprovider.conf"]
+    path = "ctd-decoder"
+    returns = "application/vnd.oci.image.layer.v1.tar"
+
+  [stream_processors."io.containerd.ocicrypt.decoder.v1.tar.gzip"]
+    accepts = ["application/vnd.oci.image.layer.v1.tar+gzip+encrypted"]
+    args = ["--decryption-keys-path", "/etc/containerd/ocicrypt/keys"]
+    env = ["OCICRYPT_KEYPROVIDER_CONFIG=/etc/containerd/ocicrypt/ocicrypt_keyprovider.conf"]
+    path = "ctd-decoder"
+    returns = "application/vnd.oci.image.layer.v1.tar+gzip"
+
+[ttrpc]
+  address = ""
+  gid = 0
+  uid = 0
+"""
+
+
+def kata_runtimes() -> str:
+    """What the installer appends: a runtime `kata`, and one a shim, each with a file of its own."""
+    return _runtime("kata", "configuration.toml") + "".join(
+        _runtime(f"kata-{shim}", f"configuration-{shim}.toml") for shim in SHIMS
+    )
+
+
+def _runtime(name: str, configuration: str) -> str:
+    table = f'plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}'
+    return f"""\
+[{table}]
+  cri_handler = "cc"
+  runtime_type = "io.containerd.{name}.v2"
+  privileged_without_host_devices = true
+  pod_annotations = ["io.katacontainers.*"]
+  [{table}.options]
+    ConfigPath = "{paths.CONFIGURATIONS}/{configuration}"
+"""
