@@ -1,0 +1,120 @@
+"""Files from outside that the guide downloads, and the release's files that a launch is measured from."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+from typing import TYPE_CHECKING, Literal
+
+from lab.deadline import Deadline
+from lab.errors import LabError, NotProven
+from lab.journal import STATE
+from lab.provisioning import Provisioning, Sight
+
+if TYPE_CHECKING:
+    from lab.host import Host
+    from lab.labfile import FileSource, LabFile
+
+Part = Literal["firmware", "kernel", "initrd"]
+
+
+class FetchedFile:
+    """A file on the host with the pinned checksum, fetched from its source (guide: wget … initrd.run.…)."""
+
+    permission = None
+    clause = None
+
+    def __init__(self, host: Host, name: str, source: FileSource, path: str, seconds: float) -> None:
+        self.name = f"fetch the {name}"
+        self.looks_at = path
+        self.undone_by = f"rm {path}"
+        self._host = host
+        self._source = source
+        self._path = path
+        self._seconds = seconds
+
+    def look(self) -> Sight:
+        """Compare the checksum."""
+        if not self._host.exists(self._path):
+            return Sight(holds=False, found="no such file")
+        found = self._host.sha256(self._path)
+        return Sight(holds=found == self._source.sha256, found=f"SHA-256 {found}")
+
+    def apply(self) -> None:
+        """Fetch to a name beside it, refuse another checksum, and only then take its place."""
+        self._host.make_directory(posixpath.dirname(self._path), mode=0o755)
+        part = f"{self._path}.part"
+        try:
+            if self._source.path is not None:
+                self._host.write_file(part, self._source.path.read_bytes())
+            else:
+                self._host.run(
+                    "curl --fail --silent --show-error --location --output %s -- %s",
+                    part,
+                    self._source.url,
+                    deadline=Deadline(self._seconds),
+                )
+            found = self._host.sha256(part)
+            if found != self._source.sha256:
+                origin = self._source.url or self._source.path
+                raise LabError(
+                    f"{origin}: refused, its SHA-256 is {found} and the lab file says {self._source.sha256}"
+                )
+            self._host.run("mv --force -- %s %s", part, self._path)
+        finally:
+            self._host.remove_file(part)
+
+
+class Artefacts:
+    """The two initrds, and the contents of pinned files."""
+
+    def __init__(self, *, lab: LabFile, host: Host, provisioning: Provisioning) -> None:
+        self._lab = lab
+        self._host = host
+        self._provisioning = provisioning
+        self._contents: dict[str, bytes] = {}
+
+    def initrd(self, kbc: Literal["online", "offline"]) -> str:
+        """Path on the host of the KBC's initrd, fetched where it is missing."""
+        source = self._source(kbc)
+        path = f"{STATE}/files/initrd.run.{kbc}-sev-{source.sha256[:12]}.img"
+        self._provisioning.ensure(
+            FetchedFile(self._host, f"{kbc}-KBC initrd", source, path, self._lab.timeouts.download)
+        )
+        return path
+
+    def checksum(self, kbc: Literal["online", "offline"]) -> str:
+        """The pinned SHA-256 of the KBC's initrd."""
+        return self._source(kbc).sha256
+
+    def differs(self, part: Part, path: str) -> str | None:
+        """What is wrong with the file that is measured as `part`, or None where it is the pinned one."""
+        if not self._host.exists(path):
+            return f"the {part} {path} does not exist on the host"
+        found = self._host.sha256(path)
+        pinned = self._pins(part)
+        if found in pinned:
+            return None
+        return f"the {part} {path} is not the release's: SHA-256 {found}, pinned {' or '.join(pinned)}"
+
+    def pinned(self, part: Part, path: str) -> bytes:
+        """The file's content, which is the pinned one. Raises NotProven where it is another."""
+        if problem := self.differs(part, path):
+            raise NotProven(f"no launch digest can be expected: {problem}", owner="A-2.1")
+        checksum = self._host.sha256(path)
+        if checksum not in self._contents:
+            content = self._host.read_file(path)
+            if hashlib.sha256(content).hexdigest() != checksum:
+                raise LabError(f"{path} changed on the host while it was read")
+            self._contents[checksum] = content
+        return self._contents[checksum]
+
+    def _source(self, kbc: Literal["online", "offline"]) -> FileSource:
+        return self._lab.files.initrd_online if kbc == "online" else self._lab.files.initrd_offline
+
+    def _pins(self, part: Part) -> list[str]:
+        if part == "firmware":
+            return [self._lab.pins.firmware]
+        if part == "kernel":
+            return [self._lab.pins.kernel]
+        return [self.checksum("online"), self.checksum("offline")]

@@ -1,0 +1,142 @@
+"""simple-kbs as the suite meets it: its addresses as the guide finds them, its own answers, its log."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError, NotProven, Unreachable
+from lab.kbs.database import KbsDatabase
+from lab.kbs.service import KbsService, OnlineAnswer
+from lab.parsers.docker import parse_network
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from lab.host import Host
+    from lab.kbs.database import Connection
+    from lab.labfile import LabFile
+    from lab.profile import Profile
+    from lab.record import Record
+    from lab.secret import Secret
+
+VALIDATED = "Policy validated succesfully. Connection:"  # sic, simple-kbs 0.1.1, src/grpc/mod.rs
+
+
+class Broker:
+    """The KBS, its database and its containers. `open_until` closes the ways that were forwarded."""
+
+    def __init__(
+        self,
+        *,
+        lab: LabFile,
+        profile: Profile,
+        host: Host,
+        password: Secret,
+        open_until: ExitStack,
+        record: Record,
+    ) -> None:
+        self._lab = lab
+        self._profile = profile
+        self._host = host
+        self._password = password
+        self._open_until = open_until
+        self._record = record
+
+    @cached_property
+    def guest_address(self) -> str:
+        """HOST:PORT that guests are told, found as the guide does (guide: 基于online KBC, kbs_ip)."""
+        if self._lab.kbs.host:
+            return f"{self._lab.kbs.host}:{self._lab.kbs.port}"
+        route = self._host.run("ip -o route get to 8.8.8.8", check=False).stdout
+        source = re.search(r"\bsrc ([0-9.]+)", route)
+        if not source:
+            raise NotProven(f"the host has no route to 8.8.8.8 to take its address from: {route.strip()!r}")
+        return f"{source[1]}:{self._lab.kbs.port}"
+
+    @cached_property
+    def database_address(self) -> str:
+        """The database's address: the lab file's, or that of the running container (clause A-2.4)."""
+        if self._lab.kbs.database.host:
+            return self._lab.kbs.database.host
+        return self.container_address(self._profile.kbs.database_container)
+
+    def container_address(self, pattern: str) -> str:
+        """The address of the one container whose name matches, in simple-kbs' network (guide: 附录)."""
+        network = self._profile.kbs.network
+        inspected = self._host.run("docker network inspect %s", network, check=False)
+        if inspected.exit_code != 0:
+            raise NotProven(f"docker knows no network {network}: {inspected.stderr.strip()}", owner="K-1.3")
+        found = [c for c in parse_network(inspected.stdout) if re.search(pattern, c.name)]
+        if len(found) != 1:
+            names = ", ".join(container.name for container in found) or "none"
+            raise NotProven(
+                f"one container of the network {network} should match {pattern!r}, found {names}",
+                owner="K-1.3",
+            )
+        return found[0].address
+
+    @cached_property
+    def database(self) -> KbsDatabase:
+        """The database, over a forwarded channel."""
+        database = KbsDatabase(
+            self._lab, self._host, self.database_address, self._password, record=self._record
+        )
+        self._open_until.callback(database.close)
+        return database
+
+    @cached_property
+    def service(self) -> KbsService:
+        """The KBS's gRPC service, over a forwarded channel."""
+        address = self.guest_address
+        if self._lab.kbs.reach == "ssh":
+            name, _, port = address.rpartition(":")
+            local = self._open_until.enter_context(self._host.forward(name, int(port)))
+            address = f"127.0.0.1:{local}"
+        service = KbsService(address, record=self._record)
+        self._open_until.callback(service.close)
+        return service
+
+    def require_answer(self) -> None:
+        """Raise NotProven where the KBS does not answer: that is clause K-1.3's business."""
+        try:
+            answer = self.service.get_online_secret(
+                str(uuid.uuid4()), str(uuid.uuid4()), self._profile.kbs.key_id
+            )
+        except Unreachable as error:
+            raise NotProven(f"simple-kbs does not answer: {error.cause}", owner="K-1.3") from None
+        if answer.status in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
+            raise NotProven(f"simple-kbs does not answer: {answer.status} {answer.text}", owner="K-1.3")
+
+    def launches(self, digest: str) -> list[Connection]:
+        """The online launches with this digest that the KBS recorded, oldest first."""
+        return self.database.connections(fw_digest=digest)
+
+    def key_for(self, digest: str) -> OnlineAnswer | None:
+        """The KBS's own answer when the newest recorded launch with this digest asks for the guide's key."""
+        launches = self.launches(digest)
+        if not launches:
+            return None
+        answer = self.service.get_online_secret(launches[-1].id, str(uuid.uuid4()), self._profile.kbs.key_id)
+        self._record.evidence(
+            f"the KBS's answer for launch {launches[-1].id}", f"{answer.status} {answer.text}".strip()
+        )
+        return answer
+
+    def validations(self, digest: str) -> list[str]:
+        """Lines of the KBS's log that tell of a request whose launch had this digest and met its policies."""
+        names = self._host.run("docker ps --format '{{.Names}}'").lines
+        servers = [name for name in names if re.search(self._profile.kbs.server_container, name)]
+        if len(servers) != 1:
+            raise LabError(f"one running container should be simple-kbs' server, found {servers or 'none'}")
+        log = self._host.run("docker logs %s 2>&1", servers[0], output_limit=64 << 20)
+        lines = [line for line in log.lines if VALIDATED in line and digest in line]
+        self._record.evidence(f"the KBS's log about {digest}", "\n".join(lines) or "nothing")
+        return lines
+
+
+def refused_for_good(answer: OnlineAnswer) -> bool:
+    """Whether an answer is the KBS's considered no, and not a failure to answer."""
+    return answer.status == "INTERNAL"

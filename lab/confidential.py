@@ -1,0 +1,169 @@
+"""Confidential pods: a kata configuration of their own, and what each launch was measured to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lab.broker import refused_for_good as refused_by_policy
+from lab.errors import LabError, NotProven
+from lab.journal import STATE
+from lab.kata import KataConfiguration
+from lab.measurement import launch_digest
+from lab.workload import Outcome, Pod, Stage, nonce, refused_for_good
+
+if TYPE_CHECKING:
+    from lab.artefacts import Artefacts
+    from lab.borrowing import Borrowing
+    from lab.broker import Broker
+    from lab.host import Host
+    from lab.labfile import LabFile
+    from lab.node import Node, VirtualMachine
+    from lab.profile import KbcSettings, Profile
+    from lab.record import Record
+    from lab.workload import Workloads
+
+KbcName = Literal["online", "offline"]
+
+# A parameter that nobody reads: it makes a launch's digest its own.
+NONCE_PARAMETER = "sev_conformance.nonce"
+
+IMAGE_REFUSED = "failed to get decrypt key"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What a running VM was started from, and the launch digest (base64) that follows from it."""
+
+    pod: Pod
+    vm: VirtualMachine
+    append: str
+    digest: str
+
+
+class ConfidentialPods:
+    """Starts the encrypted busybox on the online or the offline KBC, and measures its launches."""
+
+    def __init__(
+        self,
+        *,
+        lab: LabFile,
+        profile: Profile,
+        host: Host,
+        node: Node,
+        broker: Broker,
+        artefacts: Artefacts,
+        workloads: Workloads,
+        borrowing: Borrowing,
+        record: Record,
+        run: str,
+    ) -> None:
+        self._lab = lab
+        self._profile = profile
+        self._host = host
+        self._node = node
+        self._broker = broker
+        self._artefacts = artefacts
+        self._workloads = workloads
+        self._borrowing = borrowing
+        self._record = record
+        self._run = run
+
+    def kbc(self, name: KbcName) -> KbcSettings:
+        """The settings that tell this KBC from the other."""
+        return self._profile.kbc.online if name == "online" else self._profile.kbc.offline
+
+    def node_configuration(self) -> KataConfiguration:
+        """The node's own kata configuration for SEV."""
+        path = self._profile.kata.sev_configuration
+        if not self._host.exists(path):
+            raise NotProven(f"the host has no {path}: the operator has not installed kata", owner="O-3.1")
+        return KataConfiguration.parse(path, self._host.read_file(path))
+
+    def configure(
+        self, kbc: KbcName, *, kbs_address: str | None = None, keyset: str | None = None
+    ) -> KataConfiguration:
+        """A kata configuration of its own for one pod, on the host, with the KBC's initrd and a nonce.
+
+        `kbs_address` (HOST:PORT) is what the guest is told; the KBS's own by default.
+        """
+        node = self.node_configuration()
+        own = self._for_kbc(node, kbc, kbs_address).with_values(initrd=self._artefacts.initrd(kbc))
+        if keyset is not None:
+            own = own.with_values(guest_pre_attestation_keyset=keyset)
+        path = f"{STATE}/run/{self._run}/configuration-{kbc}-{nonce()}.toml"
+        own = KataConfiguration(path, own.text)
+        self._borrowing.new_file(path, own.text.encode())
+        self._record.evidence(f"kata configuration {path}", own.text)
+        return own
+
+    def configure_node(self, kbc: KbcName) -> KataConfiguration:
+        """The guide's own way: the node's TOML and initrd are set for the KBC, until the scenario ends."""
+        node = self._for_kbc(self.node_configuration(), kbc, None)
+        self._borrowing.node_file(
+            self._profile.kata.sev_initrd, self._host.read_file(self._artefacts.initrd(kbc))
+        )
+        self._borrowing.node_file(node.path, node.text.encode())
+        self._record.evidence(f"kata configuration {node.path}", node.text)
+        return node
+
+    def start(self, kbc: KbcName, configuration: KataConfiguration | None = None) -> Pod:
+        """Start the encrypted busybox; without a configuration of its own, on the node's."""
+        return self._workloads.start(
+            kind=f"encrypted-{kbc}",
+            image=self._lab.images.encrypted_busybox or self._profile.images.encrypted_busybox,
+            runtime_class=self._profile.kata.sev_runtime_class,
+            config_path=configuration.path if configuration else None,
+        )
+
+    def outcome(self, kbc: KbcName, pod: Pod) -> Outcome:
+        """How the pod's start ends; a key that the KBS refuses for good ends the wait at once."""
+
+        def final(stage: Stage, message: str) -> bool:
+            if stage is Stage.IMAGE and IMAGE_REFUSED in message:
+                return kbc == "offline" or self._refused_by_kbs(pod)
+            return refused_for_good(stage, message) or "failed to async_get_plaintext_layer" in message
+
+        return self._workloads.outcome(pod, final=final)
+
+    def observe(self, pod: Pod) -> Launch:
+        """Measure the launch of a pod from its live QEMU process. Raises AssertionError without one."""
+        vm = self._node.virtual_machine(pod)
+        assert vm is not None, f"no QEMU process runs for the pod {pod.name}: it is not in a kata VM"
+        digest = launch_digest(
+            self._artefacts.pinned("firmware", vm.qemu.firmware),
+            self._artefacts.pinned("kernel", vm.qemu.kernel),
+            self._artefacts.pinned("initrd", vm.qemu.initrd),
+            vm.qemu.append,
+        )
+        self._borrowing.connections_of(digest)
+        self._record.evidence(
+            f"launch of pod {pod.name}",
+            {
+                "pid": vm.pid,
+                "firmware": vm.qemu.firmware,
+                "kernel": vm.qemu.kernel,
+                "initrd": vm.qemu.initrd,
+                "append": vm.qemu.append,
+                "launch digest": digest,
+                "arguments": vm.qemu.raw,
+            },
+        )
+        return Launch(pod, vm, vm.qemu.append, digest)
+
+    def _for_kbc(self, base: KataConfiguration, kbc: KbcName, address: str | None) -> KataConfiguration:
+        if kbc == "online":
+            chosen = base.for_online_kbc(self._profile.kbc.online, address or self._broker.guest_address)
+        else:
+            chosen = base.for_offline_kbc(self._profile.kbc.offline)
+            if address is not None:
+                raise LabError("the offline KBC is given no address")
+        return chosen.with_kernel_params(f"{NONCE_PARAMETER}={nonce()}")
+
+    def _refused_by_kbs(self, pod: Pod) -> bool:
+        """Whether the KBS itself refuses this launch's key, asked for the launch that it recorded."""
+        vm = self._node.virtual_machine(pod)
+        if vm is None:
+            return False
+        answer = self._broker.key_for(self.observe(pod).digest)
+        return answer is not None and refused_by_policy(answer)

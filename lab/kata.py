@@ -1,0 +1,129 @@
+"""kata's configuration file for SEV guests, edited as TOML.
+
+Keys: kata-containers CC-0.3.0, src/runtime/config/configuration-qemu-sev.toml.in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from lab.profile import KbcSettings
+
+KBC_PARAMETER = "agent.aa_kbc_params"
+
+
+@dataclass(frozen=True)
+class KataConfiguration:
+    """One configuration file. Editing gives a new one; comments and order stay as they are."""
+
+    path: str
+    text: str
+
+    @classmethod
+    def parse(cls, path: str, data: bytes) -> KataConfiguration:
+        """The configuration in `data`, which was read at `path` on the host.
+
+        Raises LabError where it is no TOML or has no `[hypervisor.qemu]` table.
+        """
+        try:
+            text = data.decode()
+            document = tomlkit.parse(text)
+        except (UnicodeDecodeError, TOMLKitError) as error:
+            raise LabError(f"{path} on the host is not TOML: {error}") from None
+        if "qemu" not in document.get("hypervisor", {}):
+            raise LabError(f"{path} on the host has no [hypervisor.qemu] table")
+        return cls(path, text)
+
+    @property
+    def _qemu(self) -> dict[str, Any]:
+        table: dict[str, Any] = tomlkit.parse(self.text).unwrap()["hypervisor"]["qemu"]
+        return table
+
+    def _string(self, key: str) -> str:
+        value = self._qemu.get(key, "")
+        if not isinstance(value, str):
+            raise LabError(f"{self.path} on the host: {key} is {type(value).__name__}, not a string")
+        return value
+
+    @property
+    def firmware(self) -> str:
+        """The firmware's path on the host."""
+        return self._string("firmware")
+
+    @property
+    def kernel(self) -> str:
+        """The guest kernel's path on the host."""
+        return self._string("kernel")
+
+    @property
+    def initrd(self) -> str:
+        """The initrd's path on the host."""
+        return self._string("initrd")
+
+    @property
+    def certificate_chain(self) -> str:
+        """The certificate chain's path on the host."""
+        return self._string("sev_cert_chain")
+
+    @property
+    def kernel_params(self) -> list[str]:
+        """The guest's additional kernel parameters."""
+        return self._string("kernel_params").split()
+
+    @property
+    def secret_type(self) -> str:
+        """What is asked of the KBS at launch: `connection` or `bundle`."""
+        return self._string("guest_pre_attestation_secret_type")
+
+    @property
+    def secret_guid(self) -> str:
+        """The GUID under which the guest finds the launch secret."""
+        return self._string("guest_pre_attestation_secret_guid")
+
+    @property
+    def keyset(self) -> str:
+        """The keyset that a `bundle` holds."""
+        return self._string("guest_pre_attestation_keyset")
+
+    @property
+    def sev_policy(self) -> int:
+        """The SEV guest policy's flags."""
+        return int(self._qemu.get("sev_guest_policy", 0))
+
+    def with_values(self, **values: str | int | bool) -> KataConfiguration:
+        """The same configuration with these keys of `[hypervisor.qemu]` set."""
+        document = tomlkit.parse(self.text)
+        table = document["hypervisor"]["qemu"]  # type: ignore[index]
+        for key, value in values.items():
+            table[key] = value  # type: ignore[index]
+        return KataConfiguration(self.path, tomlkit.dumps(document))
+
+    def with_kernel_params(self, *params: str, without: tuple[str, ...] = ()) -> KataConfiguration:
+        """The same configuration with these parameters once, and none that is named in `without`."""
+        names = {param.partition("=")[0] for param in params} | set(without)
+        kept = [param for param in self.kernel_params if param.partition("=")[0] not in names]
+        return self.with_values(kernel_params=" ".join([*kept, *params]))
+
+    def for_online_kbc(self, kbc: KbcSettings, kbs_address: str) -> KataConfiguration:
+        """As the guide sets it up for the online KBC (guide: 基于online KBC), from whatever it was."""
+        return self.with_values(
+            guest_pre_attestation_secret_type=kbc.secret_type,
+            guest_pre_attestation_secret_guid=kbc.secret_guid,
+        ).with_kernel_params(f"{KBC_PARAMETER}={kbc.name}::{kbs_address}")
+
+    def for_offline_kbc(self, kbc: KbcSettings) -> KataConfiguration:
+        """As the guide sets it up for the offline KBC (guide: 基于offline KBC), from whatever it was.
+
+        A KBC that the online edit named would override the initrd's own, so it goes.
+        """
+        return self.with_values(
+            guest_pre_attestation_secret_type=kbc.secret_type,
+            guest_pre_attestation_secret_guid=kbc.secret_guid,
+        ).with_kernel_params(without=(KBC_PARAMETER,))

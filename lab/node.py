@@ -1,0 +1,75 @@
+"""What the node itself says of pods and images, beside what the Kubernetes API says."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError
+from lab.parsers.crictl import parse_images
+from lab.parsers.qemu import QemuArguments, parse_cmdline
+
+if TYPE_CHECKING:
+    from lab.host import Host
+    from lab.workload import Pod
+
+CRICTL = "crictl -r unix:///run/containerd/containerd.sock"
+
+
+@dataclass(frozen=True)
+class VirtualMachine:
+    """The QEMU process in which a pod's sandbox runs."""
+
+    pid: int
+    sandbox: str
+    qemu: QemuArguments
+
+
+class Node:
+    """containerd and the processes of one node."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    def images_of(self, repository: str) -> list[str]:
+        """Names of images in containerd's store whose repository ends in `repository` (guide: 示例一)."""
+        listing = self._host.run(f"{CRICTL} images -o json")
+        return [
+            name
+            for image in parse_images(listing.stdout)
+            for name in (*image.repo_tags, *image.repo_digests)
+            if name.partition("@")[0].rpartition(":")[0].endswith(repository)
+            or name.partition("@")[0].endswith(repository)
+        ]
+
+    def sandboxes(self, pod: Pod) -> list[str]:
+        """Ids of the pod's sandboxes that containerd knows."""
+        listing = self._host.run(f"{CRICTL} pods --namespace %s --name %s -o json", pod.namespace, pod.name)
+        try:
+            items = json.loads(listing.stdout).get("items") or []
+            return [item["id"] for item in items if item["metadata"]["uid"] == pod.uid]
+        except (ValueError, KeyError, AttributeError) as error:
+            raise LabError(f"crictl pods gave no list of sandboxes: {error!r}") from None
+
+    def virtual_machine(self, pod: Pod) -> VirtualMachine | None:
+        """The VM of the pod's sandbox, or None where no QEMU process runs for it.
+
+        kata names it `sandbox-<id>` (kata-containers CC-0.3.0, src/runtime/virtcontainers/qemu.go).
+        """
+        for sandbox in self.sandboxes(pod):
+            found = self._host.run(
+                "grep --files-with-matches --null-data --fixed-strings --line-regexp -e %s -e %s "
+                "/proc/[0-9]*/cmdline 2>/dev/null",
+                f"sandbox-{sandbox}",
+                f"sandbox-{sandbox},debug-threads=on",
+                check=False,
+            )
+            for path in found.lines:
+                data = self._host.run("base64 --wrap=0 %s", path, check=False)
+                if data.exit_code != 0:
+                    continue  # it ended in between
+                arguments = parse_cmdline(base64.b64decode(data.stdout))
+                return VirtualMachine(int(path.split("/")[2]), sandbox, arguments)
+        return None

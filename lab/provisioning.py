@@ -1,0 +1,99 @@
+"""Convergence: what the guide wants to last, brought about by idempotent changes that look first."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+from lab.errors import LabError, NotPermitted, NotProven
+from lab.record import Operation
+
+if TYPE_CHECKING:
+    from lab.labfile import Permissions
+    from lab.record import Record
+
+
+class Mode(StrEnum):
+    """What may be done about a lab that is not as the guide wants it."""
+
+    APPLY = "apply"
+    CHECK = "check"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a look at the lab found, and whether it is what the guide wants."""
+
+    holds: bool
+    found: str
+
+
+class Change(Protocol):
+    """One idempotent change of a lab."""
+
+    name: str
+    looks_at: str
+    undone_by: str
+    permission: str | None
+    clause: str | None
+
+    def look(self) -> Sight:
+        """Look at the lab; changes nothing."""
+
+    def apply(self) -> None:
+        """Make the change; called only where `look` says that it is needed."""
+
+
+class Provisioning:
+    """Brings changes about in one mode, and enters each in the ledger."""
+
+    def __init__(self, *, mode: Mode, permissions: Permissions, record: Record) -> None:
+        self.mode = mode
+        self._permissions = permissions
+        self._record = record
+        self._settled: set[str] = set()
+
+    def ensure(self, change: Change) -> None:
+        """Make sure that a change holds.
+
+        Raises NotProven where it does not and the mode or the permissions forbid to make it, and LabError
+        where it was made and does not hold all the same.
+        """
+        if change.name in self._settled:
+            return
+        started = time.monotonic()
+        before = change.look()
+        after = before
+        if not before.holds:
+            if self.mode is not Mode.APPLY:
+                if self.mode is Mode.CHECK:
+                    self._enter(change, before, before, started, applied=False)
+                raise NotProven(
+                    f"{change.name}: {before.found}, and provisioning is {self.mode}", owner=change.clause
+                )
+            if change.permission and not getattr(self._permissions, change.permission):
+                raise NotPermitted(change.permission, change.name)
+            change.apply()
+            after = change.look()
+        self._enter(change, before, after, started, applied=True)
+        if not after.holds:
+            raise LabError(f"{change.name}: made, but afterwards {after.found} (before: {before.found})")
+        self._settled.add(change.name)
+
+    def _enter(self, change: Change, before: Sight, after: Sight, started: float, *, applied: bool) -> None:
+        self._record.operation(
+            Operation(
+                name=change.name,
+                looked_at=change.looks_at,
+                before=before.found,
+                after=after.found,
+                changed=not before.holds,
+                verified_by=f"looking at {change.looks_at} again",
+                undone_by=change.undone_by,
+                applied=applied,
+                seconds=time.monotonic() - started,
+            )
+        )

@@ -1,0 +1,217 @@
+"""Pods of the suite: started, watched until their outcome is settled, and looked at from the host.
+
+The texts of refusals: `FailedCreatePodSandBox` comes from kubelet when the shim's task fails (stage
+"launch"), `Failed` with "Failed to pull image" when the guest cannot pull or decrypt (stage "image"); see
+kata-containers CC-0.3.0, src/runtime/virtcontainers/qemu_amd64.go, and kubelet's events/event.go.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from lab.deadline import Deadline
+from lab.errors import DeadlineExceeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.borrowing import Borrowing
+    from lab.cluster import Cluster
+    from lab.labfile import LabFile
+    from lab.record import Record
+
+
+class Stage(StrEnum):
+    """Where on its way to Running a pod was refused."""
+
+    LAUNCH = "launch"
+    IMAGE = "image"
+    CONTAINER = "container"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod that the suite started."""
+
+    namespace: str
+    name: str
+    uid: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a pod's start ended: `stage` is None when it is Running and ready, else where it was refused."""
+
+    stage: Stage | None
+    message: str
+
+    @property
+    def running(self) -> bool:
+        """Whether the pod is Running with all containers ready."""
+        return self.stage is None
+
+
+# A refusal with one of these words cannot heal by itself: the same launch gets the same answer.
+FINAL_AT_LAUNCH = (
+    "Policy validation failed",
+    "Measurement Verification Failed",
+    "Cannot fulfill secret request",
+    "Failed to package secret",
+    "Failed to generate launch bundle",
+    "Attestation certificate chain file not found",
+    "does not exist",
+    "no hashes table GUID",
+    "doesn't support Confidential Computing",
+    "no runtime for",
+)
+
+
+def nonce() -> str:
+    """A short name part that no other launch has."""
+    return secrets.token_hex(5)
+
+
+def manifest(
+    *, name: str, namespace: str, image: str, runtime_class: str, annotations: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """The guide's pod (guide: 示例一, 示例二) under a name of its own."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {"run": name},
+            "annotations": annotations or {},
+        },
+        "spec": {
+            "containers": [{"name": "workload", "image": image, "imagePullPolicy": "Always"}],
+            "dnsPolicy": "ClusterFirst",
+            "restartPolicy": "Never",
+            "runtimeClassName": runtime_class,
+        },
+    }
+
+
+class Workloads:
+    """Starts pods and judges how their start ends."""
+
+    def __init__(self, *, lab: LabFile, cluster: Cluster, borrowing: Borrowing, record: Record) -> None:
+        self._lab = lab
+        self._cluster = cluster
+        self._borrowing = borrowing
+        self._record = record
+
+    def start(self, *, kind: str, image: str, runtime_class: str, config_path: str | None = None) -> Pod:
+        """Create a pod; with `config_path`, on a kata configuration of its own."""
+        annotations = {"io.katacontainers.config_path": config_path} if config_path else {}
+        created = self._borrowing.pod(
+            manifest(
+                name=f"conformance-{kind}-{nonce()}",
+                namespace=self._lab.cluster.namespace,
+                image=image,
+                runtime_class=runtime_class,
+                annotations=annotations,
+            )
+        )
+        metadata = created["metadata"]
+        return Pod(metadata["namespace"], metadata["name"], metadata["uid"])
+
+    def stop(self, pod: Pod) -> None:
+        """Delete a pod and wait until it is gone."""
+        self._cluster.delete("Pod", pod.name, pod.namespace, pod.uid, deadline=self._lab.timeouts.pod_deleted)
+
+    def outcome(self, pod: Pod, *, final: Callable[[Stage, str], bool] | None = None) -> Outcome:
+        """Wait until the pod runs, or is refused in a way that can no longer change.
+
+        `final` says of a refusal whether it is one; by default only what `FINAL_AT_LAUNCH` names is.
+        When neither comes before the deadline, the outcome is the last refusal seen.
+        """
+        is_final = final or refused_for_good
+
+        def settled(current: dict[str, Any] | None, events: list[dict[str, Any]]) -> Outcome | None:
+            if current is None or current["metadata"]["uid"] != pod.uid:
+                return Outcome(Stage.CONTAINER, f"the pod {pod.name} was deleted by someone else")
+            if is_ready(current):
+                return Outcome(None, "Running and ready")
+            ended = exit_of(current)
+            if ended is not None:
+                return Outcome(Stage.CONTAINER, ended)
+            return next(
+                (seen for seen in refusals(events) if is_final(Stage(seen.stage), seen.message)), None
+            )
+
+        deadline = Deadline(self._lab.timeouts.pod_running)
+        try:
+            return self._cluster.wait(
+                "Pod", pod.name, pod.namespace, settled, what=f"pod {pod.name} to run", deadline=deadline
+            )
+        except DeadlineExceeded as late:
+            seen = refusals(self._cluster.events(pod.namespace, pod.uid))
+            stage = seen[-1].stage if seen else Stage.LAUNCH
+            return Outcome(stage, f"{late}; {seen[-1].message}" if seen else str(late))
+        finally:
+            self.keep_evidence(pod)
+
+    def keep_evidence(self, pod: Pod) -> None:
+        """Keep the pod's object and its events as they are now."""
+        self._record.evidence(f"pod {pod.name}", self._cluster.get("Pod", pod.name, pod.namespace) or {})
+        events = self._cluster.events(pod.namespace, pod.uid)
+        lines = [f"{event.get('reason')}\t{event.get('message')}" for event in events]
+        self._record.evidence(f"events of pod {pod.name}", "\n".join(lines))
+
+    def still_running(self, pod: Pod) -> bool:
+        """Whether the pod is Running and ready now, with no container restarted."""
+        current = self._cluster.get("Pod", pod.name, pod.namespace)
+        return current is not None and current["metadata"]["uid"] == pod.uid and is_ready(current)
+
+    def ever_started(self, pod: Pod) -> bool:
+        """Whether any container of the pod was ever started."""
+        current = self._cluster.get("Pod", pod.name, pod.namespace) or {}
+        statuses = current.get("status", {}).get("containerStatuses", [])
+        return any(status.get("containerID") or status.get("started") for status in statuses)
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Whether a pod is Running with every container ready and none restarted."""
+    status = pod.get("status", {})
+    containers = status.get("containerStatuses", [])
+    return (
+        status.get("phase") == "Running"
+        and len(containers) == len(pod["spec"]["containers"])
+        and all(container.get("ready") and not container.get("restartCount") for container in containers)
+    )
+
+
+def exit_of(pod: dict[str, Any]) -> str | None:
+    """What ended a pod that has ended, in one line."""
+    status = pod.get("status", {})
+    if status.get("phase") not in {"Succeeded", "Failed"}:
+        return None
+    ends = [
+        f"container {container['name']}: exit code {ended.get('exitCode')} {ended.get('message', '')}"
+        for container in status.get("containerStatuses", [])
+        if (ended := container.get("state", {}).get("terminated"))
+    ]
+    why = status.get("message") or status.get("reason") or ""
+    return " ".join([f"the pod is {status['phase']}", why, *ends]).strip()
+
+
+def refusals(events: list[dict[str, Any]]) -> list[Outcome]:
+    """The refusals that a pod's events tell, oldest first."""
+    found = []
+    for event in events:
+        message = event.get("message", "")
+        if event.get("reason") == "FailedCreatePodSandBox":
+            found.append(Outcome(Stage.LAUNCH, message))
+        elif event.get("reason") == "Failed" and message.startswith("Failed to pull image"):
+            found.append(Outcome(Stage.IMAGE, message))
+    return found
+
+
+def refused_for_good(stage: Stage, message: str) -> bool:
+    """Whether a refusal cannot heal, judged by its text alone: a failing pull always may."""
+    return stage is Stage.LAUNCH and any(words in message for words in FINAL_AT_LAUNCH)
