@@ -10,7 +10,7 @@ from lab.errors import LabError, NotProven
 from lab.journal import STATE
 from lab.kata import KataConfiguration
 from lab.measurement import launch_digest
-from lab.workload import Outcome, Pod, Stage, nonce, refused_for_good
+from lab.workload import Pod, Stage, nonce, refused_for_good
 
 if TYPE_CHECKING:
     from lab.artefacts import Artefacts
@@ -28,7 +28,9 @@ KbcName = Literal["online", "offline"]
 # A parameter that nobody reads: it makes a launch's digest its own.
 NONCE_PARAMETER = "sev_conformance.nonce"
 
-IMAGE_REFUSED = "failed to get decrypt key"
+# image-rs in the guest: the KBC gave no key, or gave one that does not decrypt the layer (facts: section 4)
+KEY_REFUSED = "failed to get decrypt key"
+NOT_DECRYPTED = "failed to async_get_plaintext_layer"
 
 
 @dataclass(frozen=True)
@@ -109,22 +111,19 @@ class ConfidentialPods:
 
     def start(self, kbc: KbcName, configuration: KataConfiguration | None = None) -> Pod:
         """Start the encrypted busybox; without a configuration of its own, on the node's."""
+
+        def final(pod: Pod, stage: Stage, message: str) -> bool:
+            if stage is Stage.IMAGE and KEY_REFUSED in message:
+                return kbc == "offline" or self._refused_by_kbs(pod)
+            return refused_for_good(pod, stage, message) or NOT_DECRYPTED in message
+
         return self._workloads.start(
             kind=f"encrypted-{kbc}",
             image=self._lab.images.encrypted_busybox or self._profile.images.encrypted_busybox,
             runtime_class=self._profile.kata.sev_runtime_class,
             config_path=configuration.path if configuration else None,
+            final=final,
         )
-
-    def outcome(self, kbc: KbcName, pod: Pod) -> Outcome:
-        """How the pod's start ends; a key that the KBS refuses for good ends the wait at once."""
-
-        def final(stage: Stage, message: str) -> bool:
-            if stage is Stage.IMAGE and IMAGE_REFUSED in message:
-                return kbc == "offline" or self._refused_by_kbs(pod)
-            return refused_for_good(stage, message) or "failed to async_get_plaintext_layer" in message
-
-        return self._workloads.outcome(pod, final=final)
 
     def observe(self, pod: Pod) -> Launch:
         """Measure the launch of a pod from its live QEMU process. Raises AssertionError without one."""

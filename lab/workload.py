@@ -8,7 +8,7 @@ kata-containers CC-0.3.0, src/runtime/virtcontainers/qemu_amd64.go, and kubelet'
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +33,6 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Pod:
-    """A pod that the suite started."""
-
-    namespace: str
-    name: str
-    uid: str
-
-
-@dataclass(frozen=True)
 class Outcome:
     """How a pod's start ended: `stage` is None when it is Running and ready, else where it was refused."""
 
@@ -52,6 +43,21 @@ class Outcome:
     def running(self) -> bool:
         """Whether the pod is Running with all containers ready."""
         return self.stage is None
+
+    @property
+    def told(self) -> tuple[Stage, str]:
+        """Stage and words of a refusal."""
+        return self.stage or Stage.CONTAINER, self.message
+
+
+@dataclass(frozen=True)
+class Pod:
+    """A pod that the suite started. `final` says of a refusal whether waiting longer could change it."""
+
+    namespace: str
+    name: str
+    uid: str
+    final: Callable[[Pod, Stage, str], bool] = field(compare=False, repr=False)
 
 
 # A refusal with one of these words cannot heal by itself: the same launch gets the same answer.
@@ -105,7 +111,15 @@ class Workloads:
         self._borrowing = borrowing
         self._record = record
 
-    def start(self, *, kind: str, image: str, runtime_class: str, config_path: str | None = None) -> Pod:
+    def start(
+        self,
+        *,
+        kind: str,
+        image: str,
+        runtime_class: str,
+        config_path: str | None = None,
+        final: Callable[[Pod, Stage, str], bool] | None = None,
+    ) -> Pod:
         """Create a pod; with `config_path`, on a kata configuration of its own."""
         annotations = {"io.katacontainers.config_path": config_path} if config_path else {}
         created = self._borrowing.pod(
@@ -118,19 +132,17 @@ class Workloads:
             )
         )
         metadata = created["metadata"]
-        return Pod(metadata["namespace"], metadata["name"], metadata["uid"])
+        return Pod(metadata["namespace"], metadata["name"], metadata["uid"], final or refused_for_good)
 
     def stop(self, pod: Pod) -> None:
         """Delete a pod and wait until it is gone."""
         self._cluster.delete("Pod", pod.name, pod.namespace, pod.uid, deadline=self._lab.timeouts.pod_deleted)
 
-    def outcome(self, pod: Pod, *, final: Callable[[Stage, str], bool] | None = None) -> Outcome:
+    def outcome(self, pod: Pod) -> Outcome:
         """Wait until the pod runs, or is refused in a way that can no longer change.
 
-        `final` says of a refusal whether it is one; by default only what `FINAL_AT_LAUNCH` names is.
         When neither comes before the deadline, the outcome is the last refusal seen.
         """
-        is_final = final or refused_for_good
 
         def settled(current: dict[str, Any] | None, events: list[dict[str, Any]]) -> Outcome | None:
             if current is None or current["metadata"]["uid"] != pod.uid:
@@ -212,6 +224,6 @@ def refusals(events: list[dict[str, Any]]) -> list[Outcome]:
     return found
 
 
-def refused_for_good(stage: Stage, message: str) -> bool:
+def refused_for_good(_pod: Pod, stage: Stage, message: str) -> bool:
     """Whether a refusal cannot heal, judged by its text alone: a failing pull always may."""
     return stage is Stage.LAUNCH and any(words in message for words in FINAL_AT_LAUNCH)

@@ -1,0 +1,14 @@
+Feature: Step four, example one - an unencrypted image in a kata VM
+  The guest pulls the image; the host never has it.
+
+  @W-1.1
+  Scenario: The nginx image is not on the host before
+    Then the host's containerd has no nginx image
+
+  @W-1.2 @W-1.3
+  Scenario: nginx runs in a kata VM, and its image is still not on the host
+    Given the RuntimeClass for unencrypted images exists with the handler of its name
+    When nginx is started with that RuntimeClass
+    Then the pod is Running
+    And a QEMU process on the host is the pod's VM
+    And the host's containerd has no nginx image

@@ -1,0 +1,25 @@
+Feature: Step four, example two - the encrypted busybox with the online KBC
+  The guest asks the KBS for the key at run time, over a connection that was injected at launch.
+
+  Background:
+    Given the SEV certificate chain was exported
+    And simple-kbs answers
+    And no policy on the guide's key and keyset
+
+  @W-3.1 @W-3.2 @W-3.3
+  Scenario: The guide's own way - the node's configuration is set for the online KBC
+    Given the node's kata SEV configuration is set for the online KBC, as the guide does
+    When the encrypted busybox is started on the node's configuration
+    Then the pod is Running
+    And its VM is an SEV guest
+    And its VM boots the online-KBC initrd that the node's configuration names
+    And its kernel parameters name the online KBC and the KBS's address
+    And the KBS recorded the launch under the digest that the suite computes
+
+  @W-3.4
+  Scenario: Each online connection has a new symmetric key, and each request a guid of its own
+    Given a relay on the host that keeps what guests send to the KBS
+    When the encrypted busybox is started twice with the online KBC through the relay
+    Then both pods are Running
+    And the KBS recorded two connections with different symmetric keys
+    And every request that the guests sent carried a guid of its own

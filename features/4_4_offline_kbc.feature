@@ -1,0 +1,26 @@
+Feature: Step four, example two - the encrypted busybox with the offline KBC
+  The whole keyset is injected at launch; the guest asks nobody at run time.
+
+  Background:
+    Given the SEV certificate chain was exported
+    And simple-kbs answers
+    And no policy on the guide's key and keyset
+
+  @W-4.1 @W-4.2 @W-4.3
+  Scenario: The guide's own way - the node's configuration is set for the offline KBC
+    Given the node's kata SEV configuration is set for the offline KBC, as the guide does
+    When the encrypted busybox is started on the node's configuration
+    Then the pod is Running
+    And its VM is an SEV guest
+    And its VM boots the offline-KBC initrd that the node's configuration names
+    And the node's configuration asks for a bundle with the guide's GUID
+    And its kernel parameters name no KBC
+
+  @W-4.4
+  Scenario: The offline KBC never talks to the KBS at run time
+    When the encrypted busybox is started with the offline KBC and a digest of its own
+    Then the pod is Running
+    And the KBS has seen that launch once, and recorded no connection for it
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is Running
+    And the KBS has seen that launch more than once, and recorded its connection

@@ -1,0 +1,24 @@
+Feature: Step four, example two - without the key, no encrypted container
+  What the host can see of the image is worth nothing without the KBS's answer.
+
+  Background:
+    Given the SEV certificate chain was exported
+    And simple-kbs answers
+    And no policy on the guide's key and keyset
+
+  @W-5.1
+  Scenario: Without an answer of the KBS at run time the encrypted busybox does not run
+    Given a port of the host on which nobody listens
+    When the encrypted busybox is started with an online KBC that asks there
+    Then the pod is refused at its image, for want of the decryption key
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is Running
+
+  @W-5.1
+  Scenario: With a bundle that lacks the key the encrypted busybox does not run
+    Given a keyset of the suite's own without the guide's key
+    When the encrypted busybox is started with the offline KBC on that keyset
+    Then the pod is refused at its image, for want of the decryption key
+    Given a keyset of the suite's own with the guide's key
+    When the encrypted busybox is started with the offline KBC on that keyset
+    Then the pod is Running

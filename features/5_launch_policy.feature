@@ -1,0 +1,63 @@
+Feature: Appendix - a policy releases the key to one launch digest only
+  The tenant computes the digest of the guest that may have the key, and the KBS holds every launch to it.
+
+  Background:
+    Given the SEV certificate chain was exported
+    And simple-kbs answers
+    And no policy on the guide's key and keyset
+
+  @A-2.1 @A-2.2 @A-2.3
+  Scenario: The launch digest follows from the firmware, kernel, initrd and command line of the real guest
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is Running
+    And its VM was started with the firmware, kernel and initrd of its kata configuration
+    And the firmware and the kernel are the release's, and the initrd is the KBC's
+    And its command line ends in its configuration's kernel parameters
+    And the KBS recorded the launch under the digest that the suite computes
+
+  @A-2.4
+  Scenario: The database's address is discovered from the running containers
+    Then the database answers at the address of its container
+
+  @A-2.5
+  Scenario: A policy that was written is in force on the key
+    Given a running encrypted busybox with the online KBC, whose launch digest is known
+    When a policy that lists another digest is set on the guide's key
+    Then the database gives that policy back as it was written
+    And the KBS refuses the key to that launch with "Policy validation failed: fw digest not valid"
+    When a policy that lists its digest is set on the guide's key
+    Then the KBS gives the key to that launch when the suite asks
+
+  @A-2.6
+  Scenario Outline: With the matching digest the encrypted busybox runs with the <kbc> KBC
+    Given the launch digest of the encrypted busybox with the <kbc> KBC is known from a launch
+    And a policy that lists its digest is set for the <kbc> KBC
+    When the encrypted busybox is started with the <kbc> KBC on the same configuration
+    Then the pod is Running
+    And its launch digest is the one that the policy lists
+
+    Examples:
+      | kbc     |
+      | online  |
+      | offline |
+
+  @A-2.7
+  Scenario: With another digest in the policy the KBS refuses the key to the online KBC
+    Given the launch digest of the encrypted busybox with the online KBC is known from a launch
+    And a policy that lists another digest is set for the online KBC
+    When the encrypted busybox is started with the online KBC on the same configuration
+    Then the pod is refused at its image, for want of the decryption key
+    And the KBS refuses the key to that launch with "Policy validation failed: fw digest not valid"
+    Given a policy that lists its digest is set for the online KBC
+    When the encrypted busybox is started with the online KBC on the same configuration
+    Then the pod is Running
+
+  @A-2.7
+  Scenario: With another digest in the policy the KBS refuses the launch secret to the offline KBC
+    Given the launch digest of the encrypted busybox with the offline KBC is known from a launch
+    And a policy that lists another digest is set for the offline KBC
+    When the encrypted busybox is started with the offline KBC on the same configuration
+    Then the pod is refused at its launch with "Policy validation failed: fw digest not valid"
+    Given a policy that lists its digest is set for the offline KBC
+    When the encrypted busybox is started with the offline KBC on the same configuration
+    Then the pod is Running

@@ -1,0 +1,32 @@
+"""One run at a time on a host: a lock that lives as long as the connection that took it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.deadline import Deadline
+from lab.errors import NotProven
+from lab.journal import STATE
+
+if TYPE_CHECKING:
+    from lab.host import Held, Host
+
+# `cat` ends when the connection does, however the runner died, and the kernel then frees the lock.
+COMMAND = (
+    "mkdir --parents --mode=700 %s && exec 9>>%s && "
+    "{ flock --nonblock 9 || { echo busy; cat %s; exit 1; }; } && "
+    "echo %s > %s && echo locked && exec cat > /dev/null"
+)
+
+
+def take(host: Host, run: str, *, who: str, seconds: float) -> Held:
+    """Take the lock for a run; close what is returned to free it. Raises NotProven when another run has it."""
+    lock, holder = f"{STATE}/lock", f"{STATE}/lock.holder"
+    held = host.hold(COMMAND, STATE, lock, holder, f"{run} by {who}", holder)
+    deadline = Deadline(seconds)
+    first = held.read_line(deadline)
+    if first == "locked":
+        return held
+    other = held.read_line(deadline) if first == "busy" else first
+    held.close()
+    raise NotProven(f"another run works on this host: {other or 'unknown'}; wait for its end")
