@@ -1,0 +1,47 @@
+"""`python -m simlab.psp --init --state DIR` makes a platform; `--socket PATH --state DIR` serves it."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from setproctitle import setproctitle
+
+from simlab.psp import platform
+from simlab.psp.firmware import SevFirmware
+from simlab.psp.service import PspServer
+
+
+def main() -> int:
+    """Make or serve a platform; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="simlab.psp", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--init", action="store_true", help="make a new platform in the folder")
+    action.add_argument("--socket", type=Path, help="where to serve the platform")
+    arguments = parser.parse_args()
+    if arguments.init:
+        platform.create(arguments.state)
+        return 0
+    try:
+        chip = platform.load(arguments.state)
+        server = PspServer(arguments.socket, SevFirmware(chip))
+    except (OSError, ValueError, TypeError) as error:
+        print(f"simlab.psp: {error}", file=sys.stderr)
+        return 1
+    setproctitle("simlab-psp")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: server.stop())
+    version = chip.firmware
+    print(
+        f"SEV API:{version.api_major}.{version.api_minor} build:{version.build}", file=sys.stderr, flush=True
+    )
+    with server:
+        server.serve_forever(poll_interval=0.1)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
