@@ -1,0 +1,1 @@
+"""Container images: building, encrypting, keeping and pulling them."""

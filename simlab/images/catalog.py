@@ -1,0 +1,105 @@
+"""The images of the guide, as the simulated internet's registries have them."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Final
+
+from simlab.images import layer, oci, ocicrypt
+from simlab.images.layer import Entry
+from simlab.images.store import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simlab.layout import Layout
+
+NGINX: Final = ("bitnami/nginx", "1.22.0")
+BUSYBOX: Final = ("haosanzi/busybox-v1", "encrypted")
+
+# simple-kbs 0.1.1, db/initial-data.sql: public, for tests.
+STOCK_KEY_ID: Final = "key_id1"
+STOCK_KEY: Final = base64.b64decode("RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4=")
+
+CANARY: Final = "opt/simlab/canary"
+
+_APPLETS: Final = """
+    cat chmod cp cut date dd dmesg echo env false free grep head hostname httpd id kill ls mkdir mount nc ping
+    printenv ps pwd rm sed sh sleep sort stat tail tar test top touch tr true uname uptime wc wget
+"""
+
+_NGINX_ENTRYPOINT: Final = b"""\
+#!/bin/sh
+echo "nginx 08:00:00.00 "
+echo "nginx 08:00:00.00 Welcome to the Bitnami nginx container"
+exec "$@"
+"""
+
+
+def publish(layout: Layout, busybox: Path) -> None:
+    """Put the guide's images into `layout.registry`; `busybox` is a static busybox to fill them with."""
+    program = busybox.read_bytes()
+    docker_hub = Store(layout.registry / "docker.io")
+    docker_hub.put_image(*NGINX, nginx(program))
+    docker_hub.put_image(*BUSYBOX, encrypted_busybox(program))
+
+
+def nginx(busybox: bytes) -> oci.Image:
+    """Build the plain image: a web server on port 8080, in two layers, as Docker pushes it."""
+    base = _layer(_userland(busybox), docker=True)
+    server = _layer(
+        {
+            "opt/bitnami/scripts/nginx/entrypoint.sh": Entry(_NGINX_ENTRYPOINT, 0o755),
+            "opt/bitnami/scripts/nginx/run.sh": Entry(
+                b'#!/bin/sh\necho "nginx 08:00:00.00 INFO  ==> ** Starting NGINX **"\n'
+                b"exec httpd -f -vv -p 8080 -h /app\n",
+                0o755,
+            ),
+            "app/index.html": Entry(
+                b"<!DOCTYPE html><title>Welcome to nginx!</title><h1>Welcome to nginx!</h1>\n"
+            ),
+            CANARY: Entry(b"plain image bitnami/nginx:1.22.0\n"),
+        },
+        docker=True,
+    )
+    process = {
+        "User": "1001",
+        "ExposedPorts": {"8080/tcp": {}, "8443/tcp": {}},
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "APP_VERSION=1.22.0"],
+        "Entrypoint": ["/opt/bitnami/scripts/nginx/entrypoint.sh"],
+        "Cmd": ["/opt/bitnami/scripts/nginx/run.sh"],
+        "WorkingDir": "/app",
+    }
+    return oci.build([base, server], process, docker=True)
+
+
+def encrypted_busybox(
+    busybox: bytes, kid: str = STOCK_KEY_ID, wrapping_key: bytes = STOCK_KEY, canary: str = "encrypted image"
+) -> oci.Image:
+    """Build the encrypted image; its one layer opens with the key `kid` only."""
+    plain = layer.pack(_userland(busybox) | {CANARY: Entry(f"{canary} {kid}\n".encode())})
+    ciphertext, annotations = ocicrypt.encrypt_layer(layer.compress(plain), kid, wrapping_key)
+    sealed = oci.Layer(ciphertext, layer.digest(plain), oci.LAYER_GZIP_ENCRYPTED, annotations)
+    process = {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "Cmd": ["/bin/sh", "-c", "echo encrypted busybox is up; exec tail -f /dev/null"],
+    }
+    return oci.build([sealed], process)
+
+
+def _userland(busybox: bytes) -> dict[str, Entry]:
+    links = {f"bin/{applet}": Entry(link="busybox") for applet in _APPLETS.split()}
+    return links | {
+        "bin/busybox": Entry(busybox, 0o755),
+        "etc/passwd": Entry(b"root:x:0:0:root:/root:/bin/sh\n"),
+        "etc/group": Entry(b"root:x:0:\n"),
+        "etc/os-release": Entry(b'NAME="BusyBox"\nID=busybox\n'),
+        "tmp/.keep": Entry(),
+        "root/.keep": Entry(),
+    }
+
+
+def _layer(files: dict[str, Entry], *, docker: bool) -> oci.Layer:
+    tar = layer.pack(files)
+    media_type = oci.DOCKER_LAYER_GZIP if docker else oci.LAYER_GZIP
+    return oci.Layer(layer.compress(tar), layer.digest(tar), media_type)

@@ -1,0 +1,60 @@
+"""Which host of the simulated internet answers with what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from simlab.images.store import Store
+from simlab.internet import static
+from simlab.internet.registry import Registry
+from simlab.internet.token import Bearer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from simlab.layout import Layout
+
+    Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_KEY_SERVICE: Final = "kdsintf.amd.com"
+
+
+def application(layout: Layout) -> web.Application:
+    """Make the web application of all hosts: registries, AMD's key service, and `layout.internet/<host>/`."""
+    docker_bearer = Bearer("https://auth.docker.io/token", "registry.docker.io")
+    docker_hub = Registry(Store(layout.registry / "docker.io"), docker_bearer)
+    quay_bearer = Bearer("https://quay.io/v2/auth", "quay.io")
+    quay = Registry(Store(layout.registry / "quay.io"), quay_bearer)
+
+    async def token(request: web.Request) -> web.StreamResponse:
+        return await docker_bearer.issue(request)
+
+    async def quay_host(request: web.Request) -> web.StreamResponse:
+        return await (quay_bearer.issue(request) if request.path == "/v2/auth" else quay.handle(request))
+
+    async def key_service(request: web.Request) -> web.StreamResponse:
+        # AMD's service has a certificate for each chip identifier: /cek/id/<hex>.
+        return await static.serve(request, layout.platform / "kds", request.path)
+
+    hosts: dict[str, Handler] = {
+        "registry-1.docker.io": docker_hub.handle,
+        "docker.io": docker_hub.handle,
+        "auth.docker.io": token,
+        "quay.io": quay_host,
+        _KEY_SERVICE: key_service,
+    }
+
+    async def dispatch(request: web.Request) -> web.StreamResponse:
+        host = request.host.partition(":")[0].lower()
+        if handler := hosts.get(host):
+            return await handler(request)
+        root = layout.internet / host
+        if not host or "/" in host or not root.is_dir():
+            raise web.HTTPMisdirectedRequest(text=f"421 Misdirected Request: no host {host!r} here\n")
+        return await static.serve(request, root, request.path)
+
+    app = web.Application(client_max_size=1 << 30)
+    app.router.add_route("*", "/{path:.*}", dispatch)
+    return app
