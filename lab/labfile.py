@@ -1,165 +1,253 @@
 """The schema of a lab file: one SEV host, and how to reach what runs on it.
 
-`lab.loading` reads one and reports every mistake with its line. Paths in a lab file are relative to it.
+`lab.loading` reads one and reports every mistake with its line. A path is on the runner and relative to the
+lab file, unless its kind is an absolute path on the host. The text under each key is its documentation:
+`docs/lab-files.md` is tested against it.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Seconds = Annotated[float, Field(gt=0, le=86400)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
-HostName = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.:%\[\]-]+$")]
-HostPath = Annotated[str, StringConstraints(pattern=r"^/")]
+from lab.values import (
+    Allowed,
+    HostName,
+    HostPath,
+    Name,
+    Port,
+    RunnerFile,
+    Seconds,
+    Sha256,
+    Text,
+    Url,
+    VariableName,
+    mistake,
+)
 
 
 class Section(BaseModel):
-    """A table of a lab file: immutable, and closed to keys that nobody reads."""
+    """A table of a lab file: immutable, closed to keys that nobody reads, and without conversions."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
 
 
 class SecretSource(Section):
-    """Where a secret comes from: the name of an environment variable, or a file (its first line)."""
+    """Where a secret comes from. Name exactly one of the two; the secret itself is never in a lab file."""
 
-    env: str | None = None
-    file: Path | None = None
+    env: VariableName | None = None
+    """Name of the environment variable that holds the secret."""
+    file: RunnerFile | None = None
+    """File whose first line is the secret."""
 
     @model_validator(mode="after")
     def _one_source(self) -> SecretSource:
         if (self.env is None) == (self.file is None):
-            raise ValueError("name exactly one of env and file")
+            raise mistake(
+                "both env and file" if self.env else "neither env nor file", "exactly one of the two"
+            )
         return self
 
 
 class Login(Section):
-    """An SSH login: `key` is a private key file, `known_hosts` the file its host key must be in."""
+    """An SSH login."""
 
     host: HostName
+    """Name or address of the machine."""
     port: Port = 22
-    user: str = "root"
-    key: Path | None = None
+    """Port of its SSH server."""
+    user: Text = "root"
+    """Who to log in as."""
+    key: RunnerFile | None = None
+    """Private key. Without key and password the SSH agent is asked."""
     key_passphrase: SecretSource | None = None
+    """Passphrase of the private key."""
     password: SecretSource | None = None
-    known_hosts: Path
+    """Password, where the machine takes no key."""
+    known_hosts: RunnerFile
+    """File in known_hosts format that has the machine's host key. Unknown keys are refused."""
 
 
 class Ssh(Login):
-    """The host's login, with the jump hosts on the way to it and how it becomes root."""
+    """The SEV host."""
 
     jump: list[Login] = []
+    """Jump hosts on the way, the first one first: `[[ssh.jump]]` with the same keys as `[ssh]`."""
     become: Literal["none", "sudo"] = "none"
+    """How to become root on the host; `sudo` must not ask for a password."""
 
 
 class Cluster(Section):
-    """The Kubernetes API. `kubeconfig` is on the host; `local_kubeconfig` on the runner; name at most one."""
+    """The Kubernetes API."""
 
     kubeconfig: HostPath = "/etc/kubernetes/admin.conf"
-    local_kubeconfig: Path | None = None
+    """The kubeconfig on the host."""
+    local_kubeconfig: RunnerFile | None = None
+    """A kubeconfig on the runner, used instead of the host's."""
     reach: Literal["ssh", "direct"] = "ssh"
-    node: str | None = None
+    """How the API is reached: through the SSH connection, or straight from the runner."""
+    node: Name | None = None
+    """The Kubernetes node that is the SEV host. Without it: the only worker node."""
     namespace: Name = "default"
+    """Where the suite makes its pods."""
+
+    @model_validator(mode="after")
+    def _one_kubeconfig(self) -> Cluster:
+        if {"kubeconfig", "local_kubeconfig"} <= self.model_fields_set:
+            raise mistake("both kubeconfig and local_kubeconfig", "at most one of the two")
+        return self
 
 
 class Database(Section):
-    """simple-kbs' database. Without `host` its address is found as the guide finds it (clause A-2.4)."""
+    """The database of simple-kbs."""
 
     host: HostName | None = None
+    """Its address. Without it: found in the docker network, as the guide does (clause A-2.4)."""
     port: Port = 3306
-    user: str = "kbsuser"
+    """Its port."""
+    user: Text = "kbsuser"
+    """Who to log in as."""
     password: SecretSource
-    name: str = "simple_kbs"
+    """That user's password: `{ env = "NAME" }` or `{ file = "PATH" }`."""
+    name: Text = "simple_kbs"
+    """Name of the database."""
     reach: Literal["ssh", "direct"] = "ssh"
+    """How it is reached: through the SSH connection, or straight from the runner."""
+
+    @model_validator(mode="after")
+    def _address(self) -> Database:
+        if self.reach == "direct" and self.host is None:
+            raise mistake('reach = "direct" without host', "a host with it")
+        return self
 
 
 class Kbs(Section):
-    """simple-kbs. Without `host` it is the address that the guide's pipeline finds (clause W-3.2)."""
+    """simple-kbs."""
 
     host: HostName | None = None
+    """Its address. Without it: found as the guide does (clause W-3.2)."""
     port: Port = 44444
+    """Its gRPC port."""
     reach: Literal["ssh", "direct"] = "ssh"
+    """How it is reached: through the SSH connection, or straight from the runner."""
     database: Database
+
+    @model_validator(mode="after")
+    def _address(self) -> Kbs:
+        if self.reach == "direct" and self.host is None:
+            raise mistake('reach = "direct" without host', "a host with it")
+        return self
 
 
 class Platform(Section):
-    """`root` is `amd` (AMD's published roots) or a file with the ASK and ARK that the chain must end in."""
+    """The maker of the processor."""
 
-    root: Literal["amd"] | Path = "amd"
+    root: Annotated[
+        Literal["amd"] | RunnerFile, Allowed('"amd", or a readable file on the runner, relative to this file')
+    ] = "amd"
+    """What the certificate chain must end in: `amd` for AMD's published roots, or a file with ASK and ARK."""
 
 
 class Permissions(Section):
-    """What the suite may do to the host beyond adding files of its own; all off by default."""
+    """What the suite may do to the host beyond adding files and objects of its own."""
 
     reboot: bool = False
+    """Reboot the host."""
     bootloader: bool = False
+    """Change the boot loader and the kernel's parameters."""
     kernel: bool = False
+    """Install another kernel."""
     packages: bool = False
+    """Install, downgrade and remove packages, and change package repositories."""
     firewall: bool = False
+    """Stop the firewall."""
     selinux: bool = False
+    """Set SELinux to permissive."""
     docker: bool = False
+    """Install and start docker, and start the local registry."""
     containerd: bool = False
+    """Change containerd's configuration and restart it."""
     operator: bool = False
+    """Install the operator and its custom resource, and label nodes."""
     uninstall: bool = False
+    """Uninstall the operator (and install it again)."""
     kbs_policies: bool = False
+    """Borrow the policy of the test key and keyset in the database; it is put back after each scenario."""
     node_configuration: bool = False
+    """Borrow the node's kata configuration and initrd; they are put back after each scenario."""
 
 
 class FileSource(Section):
-    """A file from outside: a URL that the host fetches or a path on the runner, and its checksum."""
+    """A file from outside. Name exactly one of url and path."""
 
-    url: Annotated[str, StringConstraints(pattern=r"^https?://")] | None = None
-    path: Path | None = None
+    url: Url | None = None
+    """Where the host downloads it from."""
+    path: RunnerFile | None = None
+    """Where it is on the runner."""
     sha256: Sha256
+    """What it must be."""
 
     @model_validator(mode="after")
     def _one_source(self) -> FileSource:
         if (self.url is None) == (self.path is None):
-            raise ValueError("name exactly one of url and path")
+            raise mistake(
+                "both url and path" if self.url else "neither url nor path", "exactly one of the two"
+            )
         return self
 
 
 class Files(Section):
-    """Sources of the files that the guide downloads."""
+    """The files that the guide downloads."""
 
     initrd_online: FileSource
+    """The initrd with the online KBC."""
     initrd_offline: FileSource
+    """The initrd with the offline KBC."""
 
 
 class Pins(Section):
-    """SHA-256 of what a measurement is made of, from the release and not from the host under test."""
+    """What a measurement is made of: taken from the release, and not from the host under test."""
 
     firmware: Sha256
+    """SHA-256 of the release's OVMF.fd."""
     kernel: Sha256
+    """SHA-256 of the release's vmlinuz-sev.container."""
 
 
 class Images(Section):
-    """References of the images, for mirrors; the profile's when not named."""
+    """References of images, for mirrors. Without one: the profile's."""
 
-    nginx: str | None = None
-    encrypted_busybox: str | None = None
+    nginx: Text | None = None
+    """The plain nginx."""
+    encrypted_busybox: Text | None = None
+    """The encrypted busybox."""
 
 
 class Timeouts(Section):
-    """Deadlines in seconds; slow bare metal wants more."""
+    """Deadlines in seconds. Slow bare metal wants more."""
 
     connect: Seconds = 20
+    """To log in, or to open a connection."""
     command: Seconds = 60
+    """For one command on the host."""
     download: Seconds = 900
+    """For one file from outside."""
     pod_running: Seconds = 300
+    """Until a pod runs."""
     pod_refused: Seconds = 300
+    """Until a pod that must not run has been refused."""
     pod_deleted: Seconds = 120
+    """Until a deleted pod is gone."""
 
 
 class LabFile(Section):
     """One lab."""
 
     name: Name
+    """What reports call the lab."""
     profile: Name
+    """The profile to qualify: a file in `profiles/`, without its `.toml`."""
     ssh: Ssh
     cluster: Cluster = Cluster()
     kbs: Kbs

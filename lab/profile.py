@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from lab.labfile import HostPath, Section
+from lab.labfile import Section
+from lab.values import HostPath, Name
 
 
 class Kata(Section):
@@ -18,7 +19,7 @@ class Kata(Section):
 class KbcSettings(Section):
     """What tells one KBC from the other in kata's configuration."""
 
-    name: str
+    name: Name
     secret_type: str
     secret_guid: str
 
@@ -51,7 +52,7 @@ class ProfileImages(Section):
 class Profile(Section):
     """One pair of an operating system and a CoCo release."""
 
-    name: str
+    name: Name
     title: str
     operating_system: str
     certificate_chain: HostPath
