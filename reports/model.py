@@ -1,0 +1,175 @@
+"""The model of `results.json`. Its fields are documented for readers in docs/results.md.
+
+`reports/results.schema.json` is generated from here; a test holds the two together. Every text in a model
+has been through the run's `Redactor`. Times are UTC, durations are seconds.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lab.record import Finding, Operation
+from lab.verdict import Verdict
+
+
+class Model(BaseModel):
+    """A part of the results: closed to fields that nobody documented."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Evidence(Model):
+    """One piece of evidence: a file of the run, and the step it was found in (None: outside of any)."""
+
+    name: str
+    file: str
+    media_type: str
+    size: int
+    step: int | None = None
+
+
+class StepResult(Model):
+    """A Gherkin step. `verdict` is None where the scenario ended before it."""
+
+    keyword: str
+    text: str
+    line: int
+    verdict: Verdict | None = None
+    seconds: float = 0.0
+
+
+class ScenarioResult(Model):
+    """A scenario and what its run said.
+
+    `reason` is one line, `detail` more of it (an assertion's whole text, a traceback of a bug). `owner` is
+    the clause that owns the cause of a *not proven*. `cleanup` is what went wrong after the scenario.
+    """
+
+    id: str
+    name: str
+    feature: str
+    file: str
+    line: int
+    description: str = ""
+    tags: list[str] = []
+    clauses: list[str] = []
+    verdict: Verdict = Verdict.NOT_PROVEN
+    reason: str = ""
+    owner: str | None = None
+    detail: str = ""
+    cleanup: str = ""
+    started: datetime | None = None
+    seconds: float = 0.0
+    steps: list[StepResult] = []
+    operations: list[Operation] = []
+    findings: list[Finding] = []
+    evidence: list[Evidence] = []
+
+    @property
+    def advisory(self) -> bool:
+        """Whether it proves advisory clauses only, and so decides nothing."""
+        return bool(self.clauses) and all(clause.startswith("X-") for clause in self.clauses)
+
+    @property
+    def decides(self) -> bool:
+        """Whether the run's answer rests on it."""
+        return not self.advisory and self.verdict is not Verdict.NOT_APPLICABLE
+
+    def moment(self, step: int | None) -> str:
+        """Where the scenario is while `step` runs, in words that follow "interrupted"."""
+        if step is None:
+            return "outside of its steps"
+        return f"during: {self.steps[step].keyword} {self.steps[step].text}"
+
+
+class SessionFacts(Model):
+    """What was done and found outside of any scenario, by one process of the run."""
+
+    versions: dict[str, str] = {}
+    operations: list[Operation] = []
+    findings: list[Finding] = []
+    evidence: list[Evidence] = []
+
+
+class ClauseResult(Model):
+    """A clause of the guide. `verdict` is None where no selected scenario names it."""
+
+    id: str
+    outcome: str
+    section: str
+    kind: str
+    advisory: bool
+    verdict: Verdict | None
+    scenarios: list[str]
+
+
+class Cause(Model):
+    """One reason, and every scenario that it stopped."""
+
+    verdict: Verdict
+    reason: str
+    owner: str | None
+    scenarios: list[str]
+
+
+class Erratum(Model):
+    """A mistake of the guide, and what the suite does instead."""
+
+    section: str
+    guide: str
+    suite: str
+
+
+class Ledger(Model):
+    """The operations counted. `changed` is what convergence changed to last; borrowed state is given back."""
+
+    changed: int
+    would_change: int
+    unchanged: int
+    borrowed: int
+
+
+class Answer(Model):
+    """The run in one glance: of `selected` scenarios `decided` decide, and `proved` of those passed.
+
+    Advisory scenarios and those that are not applicable do not decide.
+    """
+
+    all_proved: bool
+    selected: int
+    decided: int
+    proved: int
+    counts: dict[Verdict, int]
+    ledger: Ledger
+
+
+class RunFacts(Model):
+    """When and how the run went. `problems` are what stopped or disturbed it, one line each."""
+
+    id: str
+    started: datetime
+    finished: datetime
+    seconds: float
+    interrupted: bool
+    exit_code: int
+    arguments: list[str]
+    problems: list[str]
+
+
+class Results(Model):
+    """A whole run: the root of `results.json`."""
+
+    schema_version: Literal[1] = 1
+    run: RunFacts
+    answer: Answer
+    lab: dict[str, Any]
+    profile: dict[str, Any]
+    versions: dict[str, str]
+    session: SessionFacts
+    scenarios: list[ScenarioResult]
+    causes: list[Cause]
+    clauses: list[ClauseResult]
+    errata: list[Erratum]

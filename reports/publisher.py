@@ -1,0 +1,148 @@
+"""The process that the user started: follows the run, decides the exit code, and has the results written."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from reports import junit
+from reports.allure_results import complete_allure
+from reports.clauses import Catalogue
+from reports.events import JournalReader
+from reports.run import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from lab.secret import Redactor
+    from reports.folder import RunFolder
+    from reports.model import Results
+
+# The property of a pytest report that names its scenario.
+PROPERTY: Final = "scenario"
+# How often the journals of xdist workers are read, in seconds: as fast as a person sees.
+_READING: Final = 0.2
+_PHASES: Final = ("setup", "call", "teardown")
+
+
+class Publisher:
+    """Owns the run's folder and its results."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        folder: RunFolder,
+        redactor: Redactor,
+        *,
+        lab: dict[str, Any],
+        profile: dict[str, Any],
+    ) -> None:
+        self.folder = folder
+        self.run = Run(folder.id, lab=lab, profile=profile, catalogue=Catalogue())
+        self._config = config
+        self._redactor = redactor
+        self._workers = WorkerJournals(folder, self.run)
+        self._other_failures = 0
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Before an xdist worker starts: tell it the run's folder, and read along."""
+        self.folder.tell_worker(node.workerinput)
+        self._workers.follow()
+
+    @pytest.hookimpl
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a feature or module that could not be collected: no scenario of it can be proved."""
+        if report.failed:
+            last = report.longreprtext.strip().splitlines()[-1:]
+            self.run.problem(self._redactor(f"{report.nodeid} cannot be collected: {' '.join(last)}"))
+
+    @pytest.hookimpl
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Note an error in pytest or one of its plugins, this one included."""
+        last = str(excrepr).strip().splitlines()[-1:]
+        self.run.problem(self._redactor(f"internal error: {' '.join(last)}"))
+
+    @pytest.hookimpl
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Note Ctrl-C, SIGTERM and pytest.exit."""
+        self.run.interrupted = True
+        if not isinstance(excinfo.value, KeyboardInterrupt):
+            self.run.problem(self._redactor(str(excinfo.value)))
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Count failures of tests that are no scenarios: they decide the exit code as well."""
+        # A crashed xdist worker's report has no phase; its scenario is known to be under way.
+        if report.failed and report.when in _PHASES and PROPERTY not in dict(report.user_properties):
+            self._other_failures += 1
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(
+        self, session: pytest.Session, exitstatus: int
+    ) -> Generator[None, object, object]:
+        """After all clean-up, also of an interrupted run: close the run and write the results."""
+        try:
+            return (yield)
+        finally:
+            self._workers.stop()
+            self.run.close()
+            session.exitstatus = self._exit_code(int(exitstatus))
+            results = self.run.results(
+                exit_code=session.exitstatus,
+                arguments=[self._redactor(str(a)) for a in self._config.invocation_params.args],
+            )
+            complete_allure(self.folder.allure, results.scenarios)
+            write(results, self.folder.path)
+            self.folder.drop_journals()
+            self.folder.publish()
+
+    def _exit_code(self, pytest_says: int) -> int:
+        """0 only when all that was selected is proved; what pytest says of usage and interruptions stays."""
+        if pytest_says not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return pytest_says
+        proved = self.run.all_proved() and not self._other_failures and not self.run.problems
+        return int(pytest.ExitCode.OK if proved else pytest.ExitCode.TESTS_FAILED)
+
+
+class WorkerJournals:
+    """Reads what xdist's workers write, in a thread, so that the run can be shown while it goes on."""
+
+    def __init__(self, folder: RunFolder, run: Run) -> None:
+        self._folder = folder
+        self._run = run
+        self._readers: dict[Path, JournalReader] = {}
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def follow(self) -> None:
+        """Begin to read; once, however many workers there are."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read_along, name="journals", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Read what is left, and end."""
+        if self._thread is not None:
+            self._over.set()
+            self._thread.join()
+            self._thread = None
+
+    def _read_along(self) -> None:
+        while not self._over.wait(_READING):
+            self._read()
+        self._read()
+
+    def _read(self) -> None:
+        for path in self._folder.journals():
+            for event in self._readers.setdefault(path, JournalReader(path))():
+                self._run.apply(event)
+
+
+def write(results: Results, folder: Path) -> None:
+    """Write every file of a run."""
+    (folder / "results.json").write_text(results.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    junit.write(results, folder / "junit.xml")

@@ -1,0 +1,185 @@
+"""A run as its events tell it, and the results that come of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lab.verdict import Verdict
+from reports.events import Event, Finished, Planned, Progressed, SessionChanged, Started, StepStarted, Waited
+from reports.model import (
+    Answer,
+    Cause,
+    Ledger,
+    Results,
+    RunFacts,
+    ScenarioResult,
+    SessionFacts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lab.record import Operation
+    from reports.clauses import Catalogue
+
+NEVER_RAN = "never ran"
+
+
+class Run:
+    """Folds events into results. Listeners are told each event after it counted."""
+
+    def __init__(
+        self, identifier: str, *, lab: dict[str, Any], profile: dict[str, Any], catalogue: Catalogue
+    ) -> None:
+        self.id = identifier
+        self.lab = lab
+        self.profile = profile
+        self.started = datetime.now(UTC)
+        self.scenarios: dict[str, ScenarioResult] = {}
+        self.under_way: dict[str, int | None] = {}
+        self.ended: set[str] = set()
+        self.interrupted = False
+        self.problems: list[str] = []
+        self._catalogue = catalogue
+        self._session: dict[str, SessionFacts] = {}
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def listen(self, listener: Callable[[Event], None]) -> None:
+        """Tell `listener` every event from now on."""
+        self._listeners.append(listener)
+
+    def apply(self, event: Event) -> None:
+        """Count one event."""
+        match event:
+            case Planned():
+                for scenario in event.scenarios:
+                    # Under xdist every worker plans the same ones.
+                    self.scenarios.setdefault(scenario.id, scenario)
+            case Started():
+                self.under_way[event.scenario] = None
+            case StepStarted():
+                self.under_way[event.scenario] = event.step
+            case Progressed():
+                self.scenarios[event.scenario.id] = event.scenario
+            case Finished():
+                self.scenarios[event.scenario.id] = event.scenario
+                self.under_way.pop(event.scenario.id, None)
+                self.ended.add(event.scenario.id)
+            case SessionChanged():
+                self._session[event.process] = event.facts
+            case Waited():
+                pass
+        for listener in self._listeners:
+            listener(event)
+
+    def problem(self, text: str) -> None:
+        """Note what stopped or disturbed the run as a whole."""
+        if text not in self.problems:
+            self.problems.append(text)
+
+    def close(self) -> None:
+        """Give a verdict to what did not end: *broken* to scenarios under way, *not proven* to the rest."""
+        for identifier, step in self.under_way.items():
+            scenario = self.scenarios[identifier]
+            how = "interrupted" if self.interrupted else "the process that ran it died"
+            scenario.verdict = Verdict.BROKEN
+            scenario.reason = scenario.reason or f"{how} {scenario.moment(step)}"
+            if step is not None and scenario.steps[step].verdict is None:
+                scenario.steps[step].verdict = Verdict.BROKEN
+        why = "the run was interrupted" if self.interrupted else "; ".join(self.problems[:1])
+        for scenario in self.scenarios.values():
+            if scenario.id not in self.ended | set(self.under_way):
+                scenario.verdict = Verdict.NOT_PROVEN
+                scenario.reason = f"{NEVER_RAN}: {why}" if why else f"{NEVER_RAN}: the run stopped before it"
+
+    def all_proved(self) -> bool:
+        """Whether at least one scenario passed, and every one that decides is proved."""
+        scenarios = list(self.scenarios.values())
+        return any(scenario.verdict is Verdict.PASSED for scenario in scenarios) and all(
+            scenario.verdict is Verdict.PASSED for scenario in scenarios if scenario.decides
+        )
+
+    def results(self, *, exit_code: int, arguments: Sequence[str]) -> Results:
+        """The results of the run, which is over."""
+        scenarios = list(self.scenarios.values())
+        session = self._session_facts()
+        finished = datetime.now(UTC)
+        return Results(
+            run=RunFacts(
+                id=self.id,
+                started=self.started,
+                finished=finished,
+                seconds=(finished - self.started).total_seconds(),
+                interrupted=self.interrupted,
+                exit_code=exit_code,
+                arguments=list(arguments),
+                problems=self.problems,
+            ),
+            answer=_answer(
+                scenarios, [*session.operations, *(o for s in scenarios for o in s.operations)], exit_code
+            ),
+            lab=self.lab,
+            profile=self.profile,
+            versions=session.versions,
+            session=session,
+            scenarios=scenarios,
+            causes=_causes(scenarios),
+            clauses=self._catalogue.judge(scenarios),
+            errata=self._catalogue.errata,
+        )
+
+    def _session_facts(self) -> SessionFacts:
+        """What all processes of the run did and found outside of scenarios."""
+        whole = SessionFacts()
+        for _, facts in sorted(self._session.items()):
+            whole.versions |= facts.versions
+            whole.operations += facts.operations
+            whole.findings += [finding for finding in facts.findings if finding not in whole.findings]
+            whole.evidence += facts.evidence
+        return whole
+
+
+def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
+    """The scenarios that are not proved, one entry per verdict and reason."""
+    causes: dict[tuple[Verdict, str, str | None], Cause] = {}
+    for scenario in scenarios:
+        if scenario.verdict is Verdict.PASSED:
+            continue
+        key = (scenario.verdict, scenario.reason, scenario.owner)
+        cause = causes.setdefault(key, Cause(verdict=key[0], reason=key[1], owner=key[2], scenarios=[]))
+        cause.scenarios.append(scenario.id)
+    return list(causes.values())
+
+
+def _answer(scenarios: Sequence[ScenarioResult], operations: Iterable[Operation], exit_code: int) -> Answer:
+    """The run in one glance."""
+    decided = [scenario for scenario in scenarios if scenario.decides]
+    counts = Counter(scenario.verdict for scenario in scenarios)
+    return Answer(
+        all_proved=exit_code == 0,
+        selected=len(scenarios),
+        decided=len(decided),
+        proved=sum(scenario.verdict is Verdict.PASSED for scenario in decided),
+        counts={verdict: counts[verdict] for verdict in Verdict},
+        ledger=_ledger(operations),
+    )
+
+
+def _ledger(operations: Iterable[Operation]) -> Ledger:
+    """The operations counted."""
+    counts: Counter[str] = Counter()
+    for operation in operations:
+        if operation.kind == "borrowed":
+            counts["borrowed"] += 1
+        elif not operation.changed:
+            counts["unchanged"] += 1
+        else:
+            counts["changed" if operation.applied else "would_change"] += 1
+    return Ledger(
+        changed=counts["changed"],
+        would_change=counts["would_change"],
+        unchanged=counts["unchanged"],
+        borrowed=counts["borrowed"],
+    )

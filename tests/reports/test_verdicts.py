@@ -1,0 +1,303 @@
+"""Each way in which a scenario can end, and the verdict that it gives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tests.reports.conftest import Suite
+
+FEATURE = """\
+Feature: One machine
+  Rests on nothing.
+
+  @W-1.2 @P-1.1
+  Scenario: Holds
+    A pod is Running.
+    Given a lab
+    Then it holds
+
+  @W-1.1
+  Scenario: Does not hold
+    Given a lab
+    Then it does not hold
+    And it holds
+
+  @W-2.2
+  Scenario: Has a bug
+    Given a lab
+    When a step has a bug
+    Then it holds
+
+  @W-3.3
+  Scenario: Has no registry
+    Given a lab
+    When the registry is down
+    Then it holds
+
+  Scenario: Is not for this profile
+    Given the platform lacks it
+
+  Scenario: Is skipped by hand
+    Given a lab
+    When a step skips
+    Then it holds
+
+  Scenario: Has no step
+    Given a lab
+    When nobody defined this
+    Then it holds
+"""
+STEPS = """
+@when("a step has a bug")
+def _():
+    {}["key"]
+
+@when("the registry is down")
+def _():
+    raise NotProven("the registry does not answer", owner="C-3.2")
+
+@given("the platform lacks it")
+def _():
+    raise NotApplicable("the profile has no SEV-ES")
+
+@when("a step skips")
+def _():
+    pytest.skip("not today")
+"""
+
+
+def test_the_kind_of_the_error_decides(suite: Suite) -> None:
+    suite.write(FEATURE, STEPS)
+    left = suite.run()
+    assert left.verdicts() == {
+        "Holds": Verdict.PASSED,
+        "Does not hold": Verdict.FAILED,
+        "Has a bug": Verdict.BROKEN,
+        "Has no registry": Verdict.NOT_PROVEN,
+        "Is not for this profile": Verdict.NOT_APPLICABLE,
+        "Is skipped by hand": Verdict.NOT_PROVEN,
+        "Has no step": Verdict.BROKEN,
+    }
+    reasons = {scenario.name: scenario.reason for scenario in left.results.scenarios}
+    assert reasons["Does not hold"] == "the product broke it"
+    assert reasons["Has a bug"] == "KeyError: 'key'"
+    assert reasons["Has no registry"] == "the registry does not answer"
+    assert left.scenario("Has no registry").owner == "C-3.2"
+    assert reasons["Is not for this profile"] == "the profile has no SEV-ES"
+    assert reasons["Is skipped by hand"] == "not today"
+    assert "nobody defined this" in reasons["Has no step"]
+    assert left.exit_code == 1
+
+
+def test_a_scenario_says_who_it_is_and_how_far_it_came(suite: Suite) -> None:
+    suite.write(FEATURE, STEPS)
+    left = suite.run()
+    holds = left.scenario("Holds")
+    assert holds.id == "small::holds"
+    assert (holds.feature, holds.file, holds.line) == ("One machine", "small.feature", 5)
+    assert holds.description == "A pod is Running."
+    assert holds.clauses == ["P-1.1", "W-1.2"]  # the guide's order
+    assert [step.verdict for step in holds.steps] == [Verdict.PASSED, Verdict.PASSED]
+    assert holds.evidence[0].step == 1
+    assert (left.folder / holds.evidence[0].file).read_text() == "all is well"
+
+    fails = left.scenario("Does not hold")
+    assert [step.verdict for step in fails.steps] == [Verdict.PASSED, Verdict.FAILED, None]
+    skips = left.scenario("Is skipped by hand")
+    assert [step.verdict for step in skips.steps] == [Verdict.PASSED, Verdict.NOT_PROVEN, None]
+    undefined = left.scenario("Has no step")
+    assert [step.verdict for step in undefined.steps] == [Verdict.PASSED, Verdict.BROKEN, None]
+    assert "Traceback" in left.scenario("Has a bug").detail or "KeyError" in left.scenario("Has a bug").detail
+    assert left.scenario("Has no registry").detail == ""
+
+
+def test_clauses_get_the_worst_verdict_of_their_scenarios(suite: Suite) -> None:
+    suite.write(FEATURE.replace("@W-2.2", "@W-1.2"), STEPS)
+    clauses = {clause.id: clause for clause in suite.run().results.clauses}
+    assert clauses["P-1.1"].verdict is Verdict.PASSED
+    assert clauses["W-1.2"].verdict is Verdict.BROKEN
+    assert clauses["W-1.2"].scenarios == ["small::holds", "small::has-a-bug"]
+    assert clauses["O-1.1"].verdict is None
+
+
+OK = """\
+Feature: One machine
+
+  Scenario: Holds
+    Given a lab
+    Then it holds
+"""
+
+
+def test_all_proved_is_exit_0(suite: Suite) -> None:
+    suite.write(OK)
+    left = suite.run()
+    assert left.exit_code == 0
+    assert left.results.answer.all_proved
+
+
+def test_not_applicable_alone_proves_nothing(suite: Suite) -> None:
+    only = "Feature: f\n\n  Scenario: s\n    Given the platform lacks it\n"
+    suite.write(only, STEPS)
+    assert suite.run().exit_code == 1
+    suite.write(OK + "\n  Scenario: s\n    Given the platform lacks it\n", STEPS)
+    assert suite.run().exit_code == 0
+
+
+def test_not_proven_is_not_exit_0(suite: Suite) -> None:
+    suite.write(OK + "\n  Scenario: s\n    Given a lab\n    When the registry is down\n", STEPS)
+    left = suite.run()
+    assert left.exit_code == 1
+    assert not left.results.answer.all_proved
+
+
+def test_advisory_clauses_decide_nothing(suite: Suite) -> None:
+    suite.write(OK + "\n  @X-2.1\n  Scenario: s\n    Given a lab\n    Then it does not hold\n", STEPS)
+    left = suite.run()
+    assert left.scenario("s").verdict is Verdict.FAILED
+    assert left.exit_code == 0
+
+
+def test_no_selection_is_not_exit_0(suite: Suite) -> None:
+    suite.write(OK)
+    left = suite.run("-k", "nothing")
+    assert left.exit_code == 5
+    assert left.results.scenarios == []
+
+
+def test_a_failing_test_that_is_no_scenario_counts(suite: Suite) -> None:
+    suite.write(OK)
+    suite.pytester.makepyfile(test_other="def test_it(): assert False")
+    assert suite.run().exit_code == 1
+
+
+FIXTURES = """
+@pytest.fixture
+def registry():
+    raise NotProven("the registry does not answer", owner="C-3.2")
+
+@when("the registry is asked")
+def _(registry):
+    pass
+
+@pytest.fixture
+def pod():
+    yield
+    raise DeadlineExceeded("waited 120 s for the pod to go")
+
+@when("a pod runs")
+def _(pod):
+    pass
+
+@pytest.fixture
+def lent(pod):
+    yield
+    raise RuntimeError("row 10 is still there")
+
+@when("two things are lent")
+def _(lent):
+    pass
+
+@pytest.fixture(autouse=True)
+def always(request):
+    if "set-up" in request.node.name.replace("_", "-"):
+        raise NotProven("SEV is off", owner="P-3.4")
+"""
+
+
+def test_a_precondition_in_a_fixture_is_not_proven(suite: Suite) -> None:
+    suite.write(
+        "Feature: f\n\n"
+        "  Scenario: in a step\n    Given a lab\n    When the registry is asked\n\n"
+        "  Scenario: in set up\n    Given a lab\n",
+        FIXTURES.replace('"set-up"', '"set-up"'),
+    )
+    left = suite.run()
+    step, set_up = left.results.scenarios
+    assert (step.verdict, step.owner) == (Verdict.NOT_PROVEN, "C-3.2")
+    assert (set_up.verdict, set_up.owner, set_up.reason) == (Verdict.NOT_PROVEN, "P-3.4", "SEV is off")
+    assert [one.verdict for one in set_up.steps] == [None]
+
+
+def test_a_failed_clean_up_breaks_what_passed_and_hides_no_failure(suite: Suite) -> None:
+    suite.write(
+        "Feature: f\n\n"
+        "  Scenario: passes\n    When a pod runs\n    Then it holds\n\n"
+        "  Scenario: fails\n    When a pod runs\n    Then it does not hold\n\n"
+        "  Scenario: twice\n    When two things are lent\n",
+        FIXTURES,
+    )
+    left = suite.run()
+    passes, fails, twice = left.results.scenarios
+    assert (passes.verdict, passes.reason) == (Verdict.BROKEN, "clean-up: waited 120 s for the pod to go")
+    assert (fails.verdict, fails.reason) == (Verdict.FAILED, "the product broke it")
+    assert fails.cleanup == "waited 120 s for the pod to go"
+    assert twice.verdict is Verdict.BROKEN
+    assert "RuntimeError: row 10 is still there" in twice.reason
+    assert "waited 120 s" in twice.reason
+
+
+CONTACT = """
+@given("the host answers")
+def _(record):
+    record.reached("host")
+
+@when("the host is asked")
+def _():
+    raise Unreachable("host", "connection refused")
+"""
+
+
+def test_a_host_that_never_answered_is_one_cause(suite: Suite) -> None:
+    scenario = "\n  Scenario: {}\n    Given a lab\n    When the host is asked\n"
+    suite.write("Feature: f\n" + scenario.format("one") + scenario.format("two"), CONTACT)
+    left = suite.run()
+    assert {scenario.verdict for scenario in left.results.scenarios} == {Verdict.NOT_PROVEN}
+    assert [(cause.reason, len(cause.scenarios)) for cause in left.results.causes] == [
+        ("host: connection refused", 2)
+    ]
+
+
+def test_a_host_that_is_lost_breaks_one_scenario(suite: Suite) -> None:
+    scenario = "\n  Scenario: {}\n    Given a lab\n    When the host is asked\n"
+    suite.write(
+        "Feature: f\n\n  Scenario: zero\n    Given the host answers\n"
+        + "".join(scenario.format(name) for name in ("one", "two", "three")),
+        CONTACT,
+    )
+    left = suite.run()
+    assert list(left.verdicts().values()) == [
+        Verdict.PASSED,
+        Verdict.BROKEN,
+        Verdict.NOT_PROVEN,
+        Verdict.NOT_PROVEN,
+    ]
+    assert left.scenario("three").reason == "lost on the way: host: connection refused"
+
+
+def test_a_feature_that_cannot_be_read_is_told(suite: Suite) -> None:
+    suite.write(OK)
+    suite.add_feature("Feature: f\n  Scenaro: misspelt\n    Given a lab\n", "misspelt")
+    left = suite.run()
+    assert left.exit_code == 2
+    assert left.scenario("Holds").verdict is Verdict.NOT_PROVEN
+    assert any("test_misspelt.py cannot be collected" in problem for problem in left.results.run.problems)
+
+
+def test_the_verdict_of_an_outline_is_its_examples_own(suite: Suite) -> None:
+    suite.write(
+        "Feature: f\n\n  Scenario Outline: numbers\n    Then number <n> is even\n\n"
+        "    Examples:\n      | n |\n      | 2 |\n      | 3 |\n\n"
+        "  Scenario Outline: named <n>\n    Then number <n> is even\n\n"
+        "    Examples:\n      | n |\n      | 4 |\n"
+    )
+    left = suite.run()
+    assert {scenario.id: scenario.verdict for scenario in left.results.scenarios} == {
+        "small::numbers-2": Verdict.PASSED,
+        "small::numbers-3": Verdict.FAILED,
+        "small::named-4": Verdict.PASSED,
+    }
+    assert left.scenario("named 4").steps[0].text == "number 4 is even"
