@@ -9,7 +9,7 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
   @W-4.1 @W-4.2 @W-4.3
   Scenario: The guide's own way - the node's configuration is set for the offline KBC
     Given the node's kata SEV configuration is set for the offline KBC, as the guide does
-    When the encrypted busybox is started on the node's configuration
+    When the encrypted busybox is started on that configuration
     Then the pod is Running
     And its VM is an SEV guest
     And its VM boots the offline-KBC initrd that the node's configuration names

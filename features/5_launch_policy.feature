@@ -8,10 +8,11 @@ Feature: Appendix - a policy releases the key to one launch digest only
 
   @A-2.1 @A-2.2 @A-2.3
   Scenario: The launch digest follows from the firmware, kernel, initrd and command line of the real guest
-    When the encrypted busybox is started with the online KBC and a digest of its own
+    Given a configuration of its own for the encrypted busybox with the online KBC
+    Then its firmware, kernel and initrd are the files that the lab file pins
+    When the encrypted busybox is started on that configuration
     Then the pod is Running
     And its VM was started with the firmware, kernel and initrd of its kata configuration
-    And the firmware and the kernel are the release's, and the initrd is the KBC's
     And its command line ends in its configuration's kernel parameters
     And the KBS recorded the launch under the digest that the suite computes
 
@@ -30,11 +31,12 @@ Feature: Appendix - a policy releases the key to one launch digest only
 
   @A-2.6
   Scenario Outline: With the matching digest the encrypted busybox runs with the <kbc> KBC
-    Given the launch digest of the encrypted busybox with the <kbc> KBC is known from a launch
+    Given a configuration of its own for the encrypted busybox with the <kbc> KBC
+    And its launch digest is known from a first launch
     And a policy that lists its digest is set for the <kbc> KBC
-    When the encrypted busybox is started with the <kbc> KBC on the same configuration
+    When the encrypted busybox is started on that configuration
     Then the pod is Running
-    And its launch digest is the one that the policy lists
+    And its launch digest is the known one
 
     Examples:
       | kbc     |
@@ -43,21 +45,23 @@ Feature: Appendix - a policy releases the key to one launch digest only
 
   @A-2.7
   Scenario: With another digest in the policy the KBS refuses the key to the online KBC
-    Given the launch digest of the encrypted busybox with the online KBC is known from a launch
+    Given a configuration of its own for the encrypted busybox with the online KBC
+    And its launch digest is known from a first launch
     And a policy that lists another digest is set for the online KBC
-    When the encrypted busybox is started with the online KBC on the same configuration
+    When the encrypted busybox is started on that configuration
     Then the pod is refused at its image, for want of the decryption key
     And the KBS refuses the key to that launch with "Policy validation failed: fw digest not valid"
     Given a policy that lists its digest is set for the online KBC
-    When the encrypted busybox is started with the online KBC on the same configuration
+    When the encrypted busybox is started on that configuration
     Then the pod is Running
 
   @A-2.7
   Scenario: With another digest in the policy the KBS refuses the launch secret to the offline KBC
-    Given the launch digest of the encrypted busybox with the offline KBC is known from a launch
+    Given a configuration of its own for the encrypted busybox with the offline KBC
+    And its launch digest is known from a first launch
     And a policy that lists another digest is set for the offline KBC
-    When the encrypted busybox is started with the offline KBC on the same configuration
+    When the encrypted busybox is started on that configuration
     Then the pod is refused at its launch with "Policy validation failed: fw digest not valid"
     Given a policy that lists its digest is set for the offline KBC
-    When the encrypted busybox is started with the offline KBC on the same configuration
+    When the encrypted busybox is started on that configuration
     Then the pod is Running

@@ -50,6 +50,7 @@ class Borrowing:
             "new-file": self._undo_new_file,
             "pod": self._undo_pod,
             "secret-policy": self._undo_secret_policy,
+            "keyset-policy": self._undo_keyset_policy,
             "policy": self._undo_policy,
             "keyset": self._undo_keyset,
             "connections": self._undo_connections,
@@ -98,6 +99,16 @@ class Borrowing:
         database = self._database()
         self._take("secret-policy", secret=secret_id, policy=database.policy_of_secret(secret_id))
         database.set_secret_policy(secret_id, policy_id)
+
+    def policy_on_keyset(self, keyset_id: str, policy_id: int | None) -> None:
+        """Hold a keyset of others to a policy (or to none). Needs a permission."""
+        self._permit_policies(f"changing the policy of {keyset_id}")
+        database = self._database()
+        keyset = database.keyset(keyset_id)
+        if keyset is None:
+            raise LabError(f"the KBS's database has no keyset {keyset_id}")
+        self._take("keyset-policy", keyset=keyset_id, policy=keyset.policy_id)
+        database.set_keyset_policy(keyset_id, policy_id)
 
     def keyset(self, keyset_id: str, keys: list[str], policy_id: int | None) -> None:
         """Add a keyset of the suite's own."""
@@ -189,6 +200,14 @@ class Borrowing:
         database.set_secret_policy(details["secret"], details["policy"])
         if database.policy_of_secret(details["secret"]) != details["policy"]:
             raise LabError(f"the policy of {details['secret']} is not {details['policy']} again")
+        return f"policy {details['policy']}, as found"
+
+    def _undo_keyset_policy(self, details: dict[str, Any]) -> str:
+        database = self._database()
+        database.set_keyset_policy(details["keyset"], details["policy"])
+        keyset = database.keyset(details["keyset"])
+        if keyset is None or keyset.policy_id != details["policy"]:
+            raise LabError(f"the policy of {details['keyset']} is not {details['policy']} again")
         return f"policy {details['policy']}, as found"
 
     def _undo_policy(self, details: dict[str, Any]) -> str:

@@ -50,7 +50,7 @@ class Broker:
         """HOST:PORT that guests are told, found as the guide does (guide: 基于online KBC, kbs_ip)."""
         if self._lab.kbs.host:
             return f"{self._lab.kbs.host}:{self._lab.kbs.port}"
-        route = self._host.run("ip -o route get to 8.8.8.8", check=False).stdout
+        route = self._host.run("ip -o route get to 8.8.8.8", check=False, reads=True).stdout
         source = re.search(r"\bsrc ([0-9.]+)", route)
         if not source:
             raise NotProven(f"the host has no route to 8.8.8.8 to take its address from: {route.strip()!r}")
@@ -66,7 +66,7 @@ class Broker:
     def container_address(self, pattern: str) -> str:
         """The address of the one container whose name matches, in simple-kbs' network (guide: 附录)."""
         network = self._profile.kbs.network
-        inspected = self._host.run("docker network inspect %s", network, check=False)
+        inspected = self._host.run("docker network inspect %s", network, check=False, reads=True)
         if inspected.exit_code != 0:
             raise NotProven(f"docker knows no network {network}: {inspected.stderr.strip()}", owner="K-1.3")
         found = [c for c in parse_network(inspected.stdout) if re.search(pattern, c.name)]
@@ -81,9 +81,11 @@ class Broker:
     @cached_property
     def database(self) -> KbsDatabase:
         """The database, over a forwarded channel."""
-        database = KbsDatabase(
-            self._lab, self._host, self.database_address, self._password, record=self._record
-        )
+        return self.database_at(self.database_address)
+
+    def database_at(self, address: str) -> KbsDatabase:
+        """The database at an address as the host sees it."""
+        database = KbsDatabase(self._lab, self._host, address, self._password, self._record)
         self._open_until.callback(database.close)
         return database
 
@@ -125,16 +127,27 @@ class Broker:
         )
         return answer
 
+    def servers(self) -> list[str]:
+        """Names of the running containers of simple-kbs' server."""
+        return self._running(self._profile.kbs.server_container)
+
+    def databases(self) -> list[str]:
+        """Names of the running containers of simple-kbs' database."""
+        return self._running(self._profile.kbs.database_container)
+
     def validations(self, digest: str) -> list[str]:
         """Lines of the KBS's log that tell of a request whose launch had this digest and met its policies."""
-        names = self._host.run("docker ps --format '{{.Names}}'").lines
-        servers = [name for name in names if re.search(self._profile.kbs.server_container, name)]
+        servers = self.servers()
         if len(servers) != 1:
             raise LabError(f"one running container should be simple-kbs' server, found {servers or 'none'}")
-        log = self._host.run("docker logs %s 2>&1", servers[0], output_limit=64 << 20)
+        log = self._host.run("docker logs %s 2>&1", servers[0], output_limit=64 << 20, reads=True, quiet=True)
         lines = [line for line in log.lines if VALIDATED in line and digest in line]
         self._record.evidence(f"the KBS's log about {digest}", "\n".join(lines) or "nothing")
         return lines
+
+    def _running(self, pattern: str) -> list[str]:
+        names = self._host.run("docker ps --format '{{.Names}}'", reads=True).lines
+        return [name for name in names if re.search(pattern, name)]
 
 
 def refused_for_good(answer: OnlineAnswer) -> bool:

@@ -37,9 +37,7 @@ NOT_DECRYPTED = "failed to async_get_plaintext_layer"
 class Launch:
     """What a running VM was started from, and the launch digest (base64) that follows from it."""
 
-    pod: Pod
     vm: VirtualMachine
-    append: str
     digest: str
 
 
@@ -70,6 +68,7 @@ class ConfidentialPods:
         self._borrowing = borrowing
         self._record = record
         self._run = run
+        self._launches: dict[str, Launch] = {}
 
     def kbc(self, name: KbcName) -> KbcSettings:
         """The settings that tell this KBC from the other."""
@@ -109,24 +108,51 @@ class ConfidentialPods:
         self._record.evidence(f"kata configuration {node.path}", node.text)
         return node
 
-    def start(self, kbc: KbcName, configuration: KataConfiguration | None = None) -> Pod:
-        """Start the encrypted busybox; without a configuration of its own, on the node's."""
+    def start(self, configuration: KataConfiguration, *, may_heal: bool = True) -> Pod:
+        """Start the encrypted busybox on a configuration of its own, or on the node's.
+
+        With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no.
+        """
+        offline = configuration.secret_type == self._profile.kbc.offline.secret_type
+        on_node = configuration.path == self._profile.kata.sev_configuration
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
             if stage is Stage.IMAGE and KEY_REFUSED in message:
-                return kbc == "offline" or self._refused_by_kbs(pod)
+                return offline or not may_heal or self._refused_by_kbs(pod)
             return refused_for_good(pod, stage, message) or NOT_DECRYPTED in message
 
         return self._workloads.start(
-            kind=f"encrypted-{kbc}",
+            kind="offline" if offline else "online",
             image=self._lab.images.encrypted_busybox or self._profile.images.encrypted_busybox,
             runtime_class=self._profile.kata.sev_runtime_class,
-            config_path=configuration.path if configuration else None,
+            config_path=None if on_node else configuration.path,
             final=final,
         )
 
-    def observe(self, pod: Pod) -> Launch:
-        """Measure the launch of a pod from its live QEMU process. Raises AssertionError without one."""
+    def launch_of(self, pod: Pod) -> Launch:
+        """Measure a pod's launch from its live QEMU process, once. Raises AssertionError without one."""
+        if pod.uid not in self._launches:
+            self._launches[pod.uid] = self._measure(pod)
+        return self._launches[pod.uid]
+
+    def known_launch(self, configuration: KataConfiguration) -> Launch:
+        """The launch of a pod that ran on this configuration and was stopped again (guide: 附录, append).
+
+        Raises NotProven where the pod does not run.
+        """
+        pod = self.start(configuration)
+        self.require_running(pod)
+        launch = self.launch_of(pod)
+        self._workloads.stop(pod)
+        return launch
+
+    def require_running(self, pod: Pod) -> None:
+        """Wait until a pod that is a precondition runs. Raises NotProven where it does not."""
+        outcome = self._workloads.outcome(pod)
+        if not outcome.running:
+            raise NotProven(f"the encrypted busybox does not run: {outcome.message}", owner="K-1.5")
+
+    def _measure(self, pod: Pod) -> Launch:
         vm = self._node.virtual_machine(pod)
         assert vm is not None, f"no QEMU process runs for the pod {pod.name}: it is not in a kata VM"
         digest = launch_digest(
@@ -145,10 +171,10 @@ class ConfidentialPods:
                 "initrd": vm.qemu.initrd,
                 "append": vm.qemu.append,
                 "launch digest": digest,
-                "arguments": vm.qemu.raw,
+                "arguments": list(vm.qemu.arguments),
             },
         )
-        return Launch(pod, vm, vm.qemu.append, digest)
+        return Launch(vm, digest)
 
     def _for_kbc(self, base: KataConfiguration, kbc: KbcName, address: str | None) -> KataConfiguration:
         if kbc == "online":
@@ -161,8 +187,7 @@ class ConfidentialPods:
 
     def _refused_by_kbs(self, pod: Pod) -> bool:
         """Whether the KBS itself refuses this launch's key, asked for the launch that it recorded."""
-        vm = self._node.virtual_machine(pod)
-        if vm is None:
+        if self._node.virtual_machine(pod) is None:
             return False
-        answer = self._broker.key_for(self.observe(pod).digest)
+        answer = self._broker.key_for(self.launch_of(pod).digest)
         return answer is not None and refused_by_policy(answer)

@@ -65,7 +65,11 @@ class Journal:
     def leftovers(self) -> list[Entry]:
         """Entries that other runs left, newest first in each run. Raises LabError for one that is torn."""
         listing = self._host.run(
-            "find %s -maxdepth 1 -name '*.json' 2>/dev/null | sort -r", f"{STATE}/journal", check=False
+            "find %s -maxdepth 1 -name '*.json' 2>/dev/null | sort -r",
+            f"{STATE}/journal",
+            check=False,
+            reads=True,
+            quiet=True,
         )
         found = []
         for path in listing.lines:

@@ -11,18 +11,18 @@ from lab.journal import STATE
 if TYPE_CHECKING:
     from lab.host import Held, Host
 
-# `cat` ends when the connection does, however the runner died, and the kernel then frees the lock.
+# The lock is the kernel's: whoever ends the process, or the connection that holds it, frees it.
 COMMAND = (
     "mkdir --parents --mode=700 %s && exec 9>>%s && "
-    "{ flock --nonblock 9 || { echo busy; cat %s; exit 1; }; } && "
-    "echo %s > %s && echo locked && exec cat > /dev/null"
+    "if flock --nonblock 9; then echo %s > %s; echo locked; exec sleep infinity; "
+    "else echo busy; cat %s; fi"
 )
 
 
 def take(host: Host, run: str, *, who: str, seconds: float) -> Held:
     """Take the lock for a run; close what is returned to free it. Raises NotProven when another run has it."""
     lock, holder = f"{STATE}/lock", f"{STATE}/lock.holder"
-    held = host.hold(COMMAND, STATE, lock, holder, f"{run} by {who}", holder)
+    held = host.hold(COMMAND, STATE, lock, f"{run} by {who}", holder, holder)
     deadline = Deadline(seconds)
     first = held.read_line(deadline)
     if first == "locked":

@@ -35,7 +35,7 @@ class Node:
 
     def images_of(self, repository: str) -> list[str]:
         """Names of images in containerd's store whose repository ends in `repository` (guide: 示例一)."""
-        listing = self._host.run(f"{CRICTL} images -o json")
+        listing = self._host.run(f"{CRICTL} images -o json", reads=True)
         return [
             name
             for image in parse_images(listing.stdout)
@@ -46,7 +46,9 @@ class Node:
 
     def sandboxes(self, pod: Pod) -> list[str]:
         """Ids of the pod's sandboxes that containerd knows."""
-        listing = self._host.run(f"{CRICTL} pods --namespace %s --name %s -o json", pod.namespace, pod.name)
+        listing = self._host.run(
+            f"{CRICTL} pods --namespace %s --name %s -o json", pod.namespace, pod.name, reads=True
+        )
         try:
             items = json.loads(listing.stdout).get("items") or []
             return [item["id"] for item in items if item["metadata"]["uid"] == pod.uid]
@@ -65,9 +67,11 @@ class Node:
                 f"sandbox-{sandbox}",
                 f"sandbox-{sandbox},debug-threads=on",
                 check=False,
+                reads=True,
+                quiet=True,
             )
             for path in found.lines:
-                data = self._host.run("base64 --wrap=0 %s", path, check=False)
+                data = self._host.run("base64 --wrap=0 %s", path, check=False, reads=True, quiet=True)
                 if data.exit_code != 0:
                     continue  # it ended in between
                 arguments = parse_cmdline(base64.b64decode(data.stdout))

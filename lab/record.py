@@ -62,6 +62,9 @@ class Record(Protocol):
     def version(self, component: str, version: str) -> None:
         """Name the version of something that was tested, as found on the lab."""
 
+    def reached(self, service: str) -> None:
+        """Note that a service (host, cluster, kbs, database) answered: from now on it can be lost."""
+
 
 @dataclass
 class MemoryRecord:
@@ -72,6 +75,7 @@ class MemoryRecord:
     findings: list[Finding] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    services: set[str] = field(default_factory=set)
 
     def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
         """Remember a piece of evidence."""
@@ -92,3 +96,7 @@ class MemoryRecord:
     def version(self, component: str, version: str) -> None:
         """Remember a version."""
         self.versions[component] = version
+
+    def reached(self, service: str) -> None:
+        """Remember that a service answered."""
+        self.services.add(service)

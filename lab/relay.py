@@ -1,14 +1,14 @@
 """A relay on the host between a guest and the KBS, which keeps what the guest sends.
 
 It runs on the host because a guest cannot reach the runner, and in Python's standard library because Anolis'
-dnf needs `platform-python`, so that every host has it. It ends when its standard input does.
+dnf needs `platform-python`, so that every host has it. It lives as long as it is held.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
 from lab.errors import LabError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 INTERPRETER = "/usr/libexec/platform-python"
 
 PROGRAM = """
-import base64, json, os, socket, sys, threading
+import base64, json, os, signal, socket, sys, threading
 bind, host, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
 said = threading.Lock()
 def say(**fact):
@@ -64,10 +64,11 @@ def accept(listener):
 listener = socket.socket()
 listener.bind((bind, 0))
 listener.listen(16)
-say(port=listener.getsockname()[1])
+signal.signal(signal.SIGUSR1, lambda *_: say(mark=True))
 threading.Thread(target=accept, args=(listener,), daemon=True).start()
-sys.stdin.buffer.read()
-os._exit(0)
+say(port=listener.getsockname()[1], pid=os.getpid())
+while True:
+    signal.pause()
 """
 
 
@@ -76,10 +77,15 @@ class Relay:
 
     def __init__(self, host: Host, kbs_address: str, *, seconds: float) -> None:
         name, _, port = kbs_address.rpartition(":")
-        self._held: Held = host.hold(f"{INTERPRETER} -c %s %s %s %s", PROGRAM, name, name, port)
+        self._host = host
+        self._seconds = seconds
+        self._held: Held = host.hold(f"exec {INTERPRETER} -c %s %s %s %s", PROGRAM, name, name, port)
+        self._streams: dict[int, bytes] = {}
         first = self._held.read_line(Deadline(seconds))
         try:
-            self.address = f"{name}:{json.loads(first)['port']}"
+            started = json.loads(first or "")
+            self.address = f"{name}:{started['port']}"
+            self._pid = int(started["pid"])
         except (ValueError, KeyError, TypeError):
             self._held.close()
             raise LabError(f"the relay on the host did not start: {first!r}") from None
@@ -94,10 +100,26 @@ class Relay:
 
     def requests(self) -> list[OnlineRequest]:
         """The key requests that guests have sent so far, in order."""
-        streams: dict[int, bytes] = {}
-        for line in self._held.lines():
-            fact = json.loads(line)
+        self._host.run("kill -USR1 %s", self._pid)
+        deadline = Deadline(self._seconds)
+        while not (fact := self._next(deadline)).get("mark"):
             if "data" in fact:
                 number = fact["connection"]
-                streams[number] = streams.get(number, b"") + base64.b64decode(fact["data"])
-        return [request for number in sorted(streams) for request in online_requests(streams[number])]
+                sent = base64.b64decode(fact["data"])
+                self._streams[number] = self._streams.get(number, b"") + sent
+        return [
+            request for number in sorted(self._streams) for request in online_requests(self._streams[number])
+        ]
+
+    def _next(self, deadline: Deadline) -> dict[str, Any]:
+        line = self._held.read_line(deadline)
+        if line is None:
+            raise LabError("the relay on the host ended")
+        fact: dict[str, Any] = json.loads(line)
+        return fact
+
+
+def unused_port(host: Host, address: str) -> int:
+    """A port of `address` on which nobody listens: the kernel's own choice of a free one."""
+    program = "import socket, sys; s = socket.socket(); s.bind((sys.argv[1], 0)); print(s.getsockname()[1])"
+    return int(host.run(f"{INTERPRETER} -c %s %s", program, address).stdout)

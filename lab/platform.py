@@ -1,0 +1,87 @@
+"""The SEV platform's certificate chain: exported as the guide does, and checked against the platform itself."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from lab.certificates import CertificateError, Roots, pdh_of, verify_chain
+from lab.errors import NotProven
+from lab.journal import STATE
+from lab.provisioning import Sight
+
+if TYPE_CHECKING:
+    from lab.host import Host
+    from lab.labfile import LabFile
+    from lab.profile import Profile
+    from lab.provisioning import Provisioning
+    from lab.record import Record
+
+
+class ExportedChain:
+    """The certificate chain is on the host (guide: 导出SEV证书链). One that is there is never replaced."""
+
+    name = "export the SEV certificate chain"
+    permission = None
+    clause = "W-2.2"
+
+    def __init__(self, host: Host, path: str) -> None:
+        self.looks_at = path
+        self.undone_by = f"rm {path}"
+        self._host = host
+
+    def look(self) -> Sight:
+        """Whether there is a file; what it is worth is clause W-2.2's business."""
+        there = self._host.exists(self.looks_at)
+        return Sight(there, "a file" if there else "no such file")
+
+    def apply(self) -> None:
+        """`sevctl export --full`, to a name beside it first."""
+        self._host.make_directory(posixpath.dirname(self.looks_at), mode=0o755)
+        part = f"{self.looks_at}.part"
+        try:
+            self._host.run("sevctl export --full %s && mv --force -- %s %s", part, part, self.looks_at)
+        finally:
+            self._host.remove_file(part)
+
+
+class Platform:
+    """The platform of one host."""
+
+    def __init__(
+        self, *, lab: LabFile, profile: Profile, host: Host, provisioning: Provisioning, record: Record
+    ) -> None:
+        self._roots = Roots.of(lab.platform.root)
+        self._host = host
+        self._path = profile.certificate_chain
+        self._provisioning = provisioning
+        self._record = record
+
+    def ensure_exported(self) -> None:
+        """Export the chain where there is none."""
+        self._provisioning.ensure(ExportedChain(self._host, self._path))
+
+    def broken_links(self) -> list[str]:
+        """Each signature of the exported chain that does not verify, named."""
+        report = verify_chain(self._host.read_file(self._path), self._roots)
+        self._record.evidence("certificate chain", report.summary())
+        return report.broken
+
+    def exported_pdh(self) -> bytes:
+        """The PDH in the exported chain. Raises AssertionError where it holds none."""
+        try:
+            return pdh_of(self._host.read_file(self._path))
+        except CertificateError as error:
+            raise AssertionError(f"{self._path}: {error}") from None
+
+    def reported_pdh(self) -> bytes:
+        """The PDH that the platform's firmware gives now, by `sevctl export` to a file of the suite's own."""
+        path = f"{STATE}/run/chain-now.cert"
+        self._host.make_directory(posixpath.dirname(path), mode=0o700)
+        try:
+            exported = self._host.run("sevctl export %s", path, check=False)
+            if exported.exit_code != 0:
+                raise NotProven(f"sevctl export gave no chain: {exported.stderr.strip()}", owner="W-2.1")
+            return pdh_of(self._host.read_file(path))
+        finally:
+            self._host.remove_file(path)

@@ -1,0 +1,152 @@
+"""simple-kbs, its database, and the policies in it."""
+
+from __future__ import annotations
+
+import uuid
+
+from pytest_bdd import given, parsers, then, when
+
+from lab.broker import Broker
+from lab.confidential import ConfidentialPods, KbcName, Launch
+from lab.kata import KataConfiguration
+from lab.launch_policy import LaunchPolicies, another_digest
+from lab.profile import Profile
+from lab.workload import Pod
+
+
+@given("simple-kbs answers")
+def require_answer(broker: Broker) -> None:
+    """Precondition: clause K-1.3 owns the fact."""
+    broker.require_answer()
+
+
+@given("no policy on the guide's key and keyset")
+def clear_policies(launch_policies: LaunchPolicies) -> None:
+    """Take policies that others left off the key, for the time of the scenario."""
+    launch_policies.clear()
+
+
+@then("one container of simple-kbs' server and one of its database are running")
+def find_containers(broker: Broker) -> None:
+    """Clause K-1.3."""
+    assert len(broker.servers()) == 1, f"running servers of simple-kbs: {broker.servers()}"
+    assert len(broker.databases()) == 1, f"running databases of simple-kbs: {broker.databases()}"
+
+
+@then("simple-kbs answers a request for a launch that it does not know with its own refusal")
+def refuse_unknown_launch(broker: Broker, profile: Profile) -> None:
+    """Clause K-1.3: an answer of its own, and not only an open port."""
+    answer = broker.service.get_online_secret(str(uuid.uuid4()), str(uuid.uuid4()), profile.kbs.key_id)
+    assert answer.status == "INTERNAL", f"{answer.status} {answer.text}"
+    assert answer.text.startswith("Connection not found"), answer.text
+
+
+@then("the database answers at the address of its container")
+def reach_database(broker: Broker, profile: Profile) -> None:
+    """Clause A-2.4: the address that the guide's pipeline finds, and a login there."""
+    address = broker.container_address(profile.kbs.database_container)
+    assert broker.database_at(address).tables() >= {"secrets", "keysets", "policy", "conn_bundle"}
+
+
+@then("the database holds the guide's key")
+def hold_key(broker: Broker, profile: Profile) -> None:
+    """Clause K-1.4."""
+    assert broker.database.secret_exists(profile.kbs.key_id), f"no secret {profile.kbs.key_id}"
+
+
+@then("the guide's keyset lists the guide's key")
+def list_key(broker: Broker, profile: Profile) -> None:
+    """Clause K-1.4."""
+    keyset = broker.database.keyset(profile.kbs.keyset_id)
+    assert keyset is not None, f"no keyset {profile.kbs.keyset_id}"
+    assert profile.kbs.key_id in keyset.keys, f"{keyset.keyset_id} lists {keyset.keys}"
+
+
+@then("the KBS recorded the launch under the digest that the suite computes")
+def record_launch(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Clauses A-2.3, K-1.5: the KBS records a launch only after the PSP's measurement of it verified."""
+    launch = confidential_pods.launch_of(pod)
+    assert len(broker.launches(launch.digest)) == 1, f"launches recorded with {launch.digest}"
+
+
+@then("the KBS gives the key to that launch when the suite asks")
+def give_key(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Ask for the key in the name of the launch that the KBS recorded."""
+    launch = confidential_pods.launch_of(pod)
+    answer = broker.key_for(launch.digest)
+    assert answer is not None, f"the KBS recorded no launch with {launch.digest}"
+    assert answer.status == "OK", f"{answer.status} {answer.text}"
+
+
+@then(parsers.parse('the KBS refuses the key to that launch with "{cause}"'))
+def refuse_key(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod, cause: str) -> None:
+    """Clause A-2.7: the cause in the KBS's own words, for the launch that it recorded."""
+    launch = confidential_pods.launch_of(pod)
+    answer = broker.key_for(launch.digest)
+    assert answer is not None, f"the KBS recorded no launch with {launch.digest}"
+    assert (answer.status, answer.text) == ("INTERNAL", cause)
+
+
+@then("the KBS has seen that launch once, and recorded no connection for it")
+def see_once(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Clause W-4.4: the launch secret was all that was asked."""
+    launch = confidential_pods.launch_of(pod)
+    assert broker.launches(launch.digest) == [], "an offline launch has a connection"
+    assert len(broker.validations(launch.digest)) == 1, "the KBS saw the launch another number of times"
+
+
+@then("the KBS has seen that launch more than once, and recorded its connection")
+def see_more(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Clause W-4.4, the control: a KBC that does talk to the KBS is seen doing so."""
+    launch = confidential_pods.launch_of(pod)
+    assert len(broker.launches(launch.digest)) == 1, "an online launch has no connection"
+    assert len(broker.validations(launch.digest)) > 1, "the KBS's log does not show the key request"
+
+
+@given("a keyset of the suite's own without the guide's key", target_fixture="keyset")
+def keyset_without_key(launch_policies: LaunchPolicies) -> str:
+    """A keyset that exists and is empty."""
+    return launch_policies.own_keyset([])
+
+
+@given("a keyset of the suite's own with the guide's key", target_fixture="keyset")
+def keyset_with_key(launch_policies: LaunchPolicies, profile: Profile) -> str:
+    """A keyset like the guide's."""
+    return launch_policies.own_keyset([profile.kbs.key_id])
+
+
+@when("a policy that lists another digest is set on the guide's key", target_fixture="written_policy")
+def hold_key_to_another(launch_policies: LaunchPolicies) -> int:
+    """A policy that no launch meets."""
+    policy = launch_policies.write([another_digest()])
+    launch_policies.hold_key(policy)
+    return policy
+
+
+@when("a policy that lists its digest is set on the guide's key", target_fixture="written_policy")
+def hold_key_to_launch(launch_policies: LaunchPolicies, confidential_pods: ConfidentialPods, pod: Pod) -> int:
+    """The policy of the guide's appendix."""
+    policy = launch_policies.write([confidential_pods.launch_of(pod).digest])
+    launch_policies.hold_key(policy)
+    return policy
+
+
+@then("the database gives that policy back as it was written")
+def read_policy_back(broker: Broker, profile: Profile, written_policy: int) -> None:
+    """Clause A-2.5: a policy that the KBS cannot read counts as none, so it is read back."""
+    assert broker.database.policy_of_secret(profile.kbs.key_id) == written_policy
+    assert broker.database.policy_is_valid(written_policy), f"policy {written_policy} is not in force"
+
+
+@given(parsers.parse("a policy that lists its digest is set for the {kbc} KBC"))
+def hold_to_launch(
+    launch_policies: LaunchPolicies, configuration: KataConfiguration, known_launch: Launch, kbc: KbcName
+) -> None:
+    """The policy of the guide's appendix, on what this KBC asks for."""
+    launch_policies.hold(kbc, configuration, launch_policies.write([known_launch.digest]))
+
+
+@given(parsers.parse("a policy that lists another digest is set for the {kbc} KBC"))
+def hold_to_another(launch_policies: LaunchPolicies, configuration: KataConfiguration, kbc: KbcName) -> None:
+    """A policy that no launch meets, on what this KBC asks for."""
+    launch_policies.hold(kbc, configuration, launch_policies.write([another_digest()]))

@@ -1,0 +1,129 @@
+"""What a pod's VM was really started with, and what that measures to."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, then
+
+from lab.artefacts import Artefacts
+from lab.broker import Broker
+from lab.confidential import ConfidentialPods, KbcName, Launch
+from lab.host import Host
+from lab.kata import KBC_PARAMETER, KataConfiguration
+from lab.node import Node
+from lab.profile import Profile
+from lab.relay import Relay
+from lab.workload import Pod
+
+
+@then("a QEMU process on the host is the pod's VM")
+def find_vm(node: Node, pod: Pod) -> None:
+    """Clause W-1.2: kata, and not a container of the host."""
+    assert node.virtual_machine(pod) is not None, f"no QEMU process runs for the pod {pod.name}"
+
+
+@then("its VM is an SEV guest")
+def be_sev_guest(confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Clauses W-3.3, W-4.3: QEMU's own arguments."""
+    qemu = confidential_pods.launch_of(pod).vm.qemu
+    assert qemu.sev_guest is not None, f"QEMU runs without a sev-guest object: {qemu.arguments}"
+    assert qemu.sev_guest.get("kernel-hashes") == "on", f"sev-guest: {qemu.sev_guest}"
+    assert qemu.machine.get("confidential-guest-support") == "sev", f"machine: {qemu.machine}"
+
+
+@then(parsers.parse("its VM boots the {kbc}-KBC initrd that the node's configuration names"))
+def boot_initrd(
+    confidential_pods: ConfidentialPods,
+    artefacts: Artefacts,
+    host: Host,
+    configuration: KataConfiguration,
+    pod: Pod,
+    kbc: KbcName,
+) -> None:
+    """Clauses W-3.1, W-4.1."""
+    assert confidential_pods.launch_of(pod).vm.qemu.initrd == configuration.initrd
+    assert host.sha256(configuration.initrd) == artefacts.checksum(kbc)
+
+
+@then("its kernel parameters name the online KBC and the KBS's address")
+def name_kbc(confidential_pods: ConfidentialPods, broker: Broker, profile: Profile, pod: Pod) -> None:
+    """Clause W-3.2."""
+    parameters = confidential_pods.launch_of(pod).vm.qemu.append.split()
+    named = [parameter for parameter in parameters if parameter.startswith(f"{KBC_PARAMETER}=")]
+    assert named == [f"{KBC_PARAMETER}={profile.kbc.online.name}::{broker.guest_address}"]
+
+
+@then("its kernel parameters name no KBC")
+def name_no_kbc(confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Clause W-4.2: a KBC that is named would override the initrd's own."""
+    assert KBC_PARAMETER not in confidential_pods.launch_of(pod).vm.qemu.append
+
+
+@then("the node's configuration asks for a bundle with the guide's GUID")
+def ask_for_bundle(
+    confidential_pods: ConfidentialPods, configuration: KataConfiguration, profile: Profile
+) -> None:
+    """Clause W-4.2, read from the host again."""
+    on_host = confidential_pods.node_configuration()
+    assert on_host.text == configuration.text, "the node's configuration changed under the scenario"
+    assert on_host.secret_type == profile.kbc.offline.secret_type
+    assert on_host.secret_guid == profile.kbc.offline.secret_guid
+
+
+@then("its VM was started with the firmware, kernel and initrd of its kata configuration")
+def boot_configuration(
+    confidential_pods: ConfidentialPods, configuration: KataConfiguration, pod: Pod
+) -> None:
+    """Clause A-2.1."""
+    qemu = confidential_pods.launch_of(pod).vm.qemu
+    named = (configuration.firmware, configuration.kernel, configuration.initrd)
+    assert (qemu.firmware, qemu.kernel, qemu.initrd) == named
+
+
+@then("its firmware, kernel and initrd are the files that the lab file pins")
+def be_pinned(artefacts: Artefacts, configuration: KataConfiguration) -> None:
+    """Clause A-2.1: a digest of other files would be no expectation."""
+    assert artefacts.differs("firmware", configuration.firmware) is None
+    assert artefacts.differs("kernel", configuration.kernel) is None
+    assert artefacts.differs("initrd", configuration.initrd) is None
+
+
+@then("its command line ends in its configuration's kernel parameters")
+def end_in_parameters(
+    confidential_pods: ConfidentialPods, configuration: KataConfiguration, pod: Pod
+) -> None:
+    """Clause A-2.2: kata puts its own parameters first."""
+    started_with = confidential_pods.launch_of(pod).vm.qemu.append.split()
+    own = configuration.kernel_params
+    assert started_with[-len(own) :] == own, f"{started_with} does not end in {own}"
+    assert len(started_with) > len(own), "kata added none of its own parameters"
+
+
+@given("its launch digest is known from a first launch", target_fixture="known_launch")
+def know_launch(confidential_pods: ConfidentialPods, configuration: KataConfiguration) -> Launch:
+    """The guide's way to the digest: start, look at QEMU, compute."""
+    return confidential_pods.known_launch(configuration)
+
+
+@then("its launch digest is the known one")
+def repeat_digest(confidential_pods: ConfidentialPods, known_launch: Launch, pod: Pod) -> None:
+    """Clause A-2.6: the same inputs measure to the same digest."""
+    assert confidential_pods.launch_of(pod).digest == known_launch.digest
+
+
+@then("the KBS recorded two connections with different symmetric keys")
+def connect_separately(confidential_pods: ConfidentialPods, broker: Broker, pods: list[Pod]) -> None:
+    """Clause W-3.4: compared by the database, the keys stay there."""
+    launches = [broker.launches(confidential_pods.launch_of(pod).digest) for pod in pods]
+    ids = [launch.id for recorded in launches for launch in recorded]
+    assert [len(recorded) for recorded in launches] == [1, 1], f"connections of each launch: {launches}"
+    assert broker.database.distinct_symkeys(ids) == 2, f"the connections {ids} share a symmetric key"
+
+
+@then("every request that the guests sent carried a guid of its own")
+def ask_with_own_guids(relay: Relay, profile: Profile) -> None:
+    """Clause W-3.4: as the guests sent them."""
+    requests = relay.requests()
+    keys = [request for request in requests if request.secret_id == profile.kbs.key_id]
+    guids = [request.guid for request in requests]
+    assert len({request.client_id for request in keys}) == 2, f"key requests seen: {len(keys)}"
+    assert len(set(guids)) == len(guids), f"a guid came twice: {guids}"

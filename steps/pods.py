@@ -1,0 +1,149 @@
+"""Pods: started, running, refused."""
+
+from __future__ import annotations
+
+from lab.cluster import Cluster
+from pytest_bdd import given, parsers, then, when
+
+from lab.broker import Broker
+from lab.confidential import KEY_REFUSED, ConfidentialPods, KbcName
+from lab.host import Host
+from lab.kata import KataConfiguration
+from lab.labfile import LabFile
+from lab.launch_policy import LaunchPolicies
+from lab.profile import Profile
+from lab.relay import Relay, unused_port
+from lab.runtime_class import require_runtime_class, wrong_runtime_classes
+from lab.workload import Pod, Stage, Workloads
+
+
+@then("every RuntimeClass of the profile exists with the handler of its name")
+def find_runtime_classes(cluster: Cluster, profile: Profile) -> None:
+    """Clause O-3.2."""
+    assert wrong_runtime_classes(cluster, profile.runtime_classes) == []
+
+
+@given("the RuntimeClass for unencrypted images exists with the handler of its name")
+def require_plain_runtime_class(cluster: Cluster, profile: Profile) -> None:
+    """Precondition: clause O-3.2 owns the fact."""
+    require_runtime_class(cluster, profile.kata.plain_runtime_class)
+
+
+@when("nginx is started with that RuntimeClass", target_fixture="pod")
+def start_nginx(workloads: Workloads, lab: LabFile, profile: Profile) -> Pod:
+    """The guide's example one."""
+    return workloads.start(
+        kind="nginx",
+        image=lab.images.nginx or profile.images.nginx,
+        runtime_class=profile.kata.plain_runtime_class,
+    )
+
+
+@given(
+    parsers.parse("the node's kata SEV configuration is set for the {kbc} KBC, as the guide does"),
+    target_fixture="configuration",
+)
+def configure_node(confidential_pods: ConfidentialPods, kbc: KbcName) -> KataConfiguration:
+    """The node's TOML and initrd, given back after the scenario."""
+    return confidential_pods.configure_node(kbc)
+
+
+@when("the encrypted busybox is started on that configuration", target_fixture="pod")
+def start_on_configuration(confidential_pods: ConfidentialPods, configuration: KataConfiguration) -> Pod:
+    """The guide's pod; every launch on one configuration has the same digest."""
+    return confidential_pods.start(configuration)
+
+
+@when(
+    parsers.parse("the encrypted busybox is started with the {kbc} KBC and a digest of its own"),
+    target_fixture="pod",
+)
+def start_with_own_digest(confidential_pods: ConfidentialPods, kbc: KbcName) -> Pod:
+    """A launch like no other, on a kata configuration of its own."""
+    return confidential_pods.start(confidential_pods.configure(kbc))
+
+
+@given("a relay on the host that keeps what guests send to the KBS", target_fixture="relay")
+def listen_in(relay: Relay) -> Relay:
+    """A relay for the time of the scenario."""
+    return relay
+
+
+@when("the encrypted busybox is started twice with the online KBC through the relay", target_fixture="pods")
+def start_twice(confidential_pods: ConfidentialPods, relay: Relay) -> list[Pod]:
+    """Two launches, each with a digest of its own."""
+    own = [confidential_pods.configure("online", kbs_address=relay.address) for _ in range(2)]
+    return [confidential_pods.start(configuration) for configuration in own]
+
+
+@given("a port of the host on which nobody listens", target_fixture="silent_address")
+def find_silent_address(host: Host, broker: Broker) -> str:
+    """HOST:PORT where a guest reaches the host and gets no answer."""
+    name = broker.guest_address.rpartition(":")[0]
+    return f"{name}:{unused_port(host, name)}"
+
+
+@when("the encrypted busybox is started with an online KBC that asks there", target_fixture="pod")
+def start_asking_there(confidential_pods: ConfidentialPods, silent_address: str) -> Pod:
+    """A guest whose KBC gets no answer, though its launch did."""
+    own = confidential_pods.configure("online", kbs_address=silent_address)
+    return confidential_pods.start(own, may_heal=False)
+
+
+@when("the encrypted busybox is started with the offline KBC on that keyset", target_fixture="pod")
+def start_on_keyset(confidential_pods: ConfidentialPods, keyset: str) -> Pod:
+    """A guest whose bundle is this keyset."""
+    return confidential_pods.start(confidential_pods.configure("offline", keyset=keyset))
+
+
+@given(
+    parsers.parse("a configuration of its own for the encrypted busybox with the {kbc} KBC"),
+    target_fixture="configuration",
+)
+def configure_own(
+    confidential_pods: ConfidentialPods, launch_policies: LaunchPolicies, profile: Profile, kbc: KbcName
+) -> KataConfiguration:
+    """A kata configuration that several launches share; for the offline KBC with a keyset of its own."""
+    keyset = launch_policies.own_keyset([profile.kbs.key_id]) if kbc == "offline" else None
+    return confidential_pods.configure(kbc, keyset=keyset)
+
+
+@given("a running encrypted busybox with the online KBC, whose launch digest is known", target_fixture="pod")
+def run_online(confidential_pods: ConfidentialPods) -> Pod:
+    """Precondition: clause K-1.5 owns the fact."""
+    pod = confidential_pods.start(confidential_pods.configure("online"))
+    confidential_pods.require_running(pod)
+    confidential_pods.launch_of(pod)
+    return pod
+
+
+@then("the pod is Running")
+def run(workloads: Workloads, pod: Pod) -> None:
+    """Running and ready; otherwise the refusal in the system's own words."""
+    outcome = workloads.outcome(pod)
+    assert outcome.running, f"not Running, refused at its {outcome.stage}: {outcome.message}"
+
+
+@then("both pods are Running")
+def run_both(workloads: Workloads, pods: list[Pod]) -> None:
+    """Running and ready, one as the other."""
+    for pod in pods:
+        run(workloads, pod)
+
+
+@then("the pod is refused at its image, for want of the decryption key")
+def refuse_image(workloads: Workloads, pod: Pod) -> None:
+    """The guest got no key; the KBS's own cause is another step's business."""
+    outcome = workloads.outcome(pod)
+    assert outcome.stage is Stage.IMAGE, f"{outcome.stage or 'Running'}: {outcome.message}"
+    assert KEY_REFUSED in outcome.message, outcome.message
+    assert not workloads.ever_started(pod), "a container of the refused pod was started"
+
+
+@then(parsers.parse('the pod is refused at its launch with "{cause}"'))
+def refuse_launch(workloads: Workloads, pod: Pod, cause: str) -> None:
+    """The shim got no launch secret, for the KBS's own cause."""
+    outcome = workloads.outcome(pod)
+    assert outcome.stage is Stage.LAUNCH, f"{outcome.stage or 'Running'}: {outcome.message}"
+    assert f"code = Internal desc = {cause}" in outcome.message, outcome.message
+    assert not workloads.ever_started(pod), "a container of the refused pod was started"
