@@ -20,7 +20,7 @@ COMMAND = (
 
 
 def take(host: Host, run: str, *, who: str, seconds: float) -> Held:
-    """Take the lock for a run; close what is returned to free it. Raises NotProven when another run has it."""
+    """Take the lock for a run; closing what is returned frees it. Raises NotProven where another has it."""
     lock, holder = f"{STATE}/lock", f"{STATE}/lock.holder"
     held = host.hold(COMMAND, STATE, lock, f"{run} by {who}", holder, holder)
     deadline = Deadline(seconds)

@@ -1,4 +1,4 @@
-"""The SEV platform's certificate chain: exported as the guide does, and checked against the platform itself."""
+"""The SEV platform's certificate chain: exported as the guide does, checked against the platform."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from lab.deadline import Deadline
 from lab.errors import LabError
@@ -90,7 +90,7 @@ class Relay:
             self._held.close()
             raise LabError(f"the relay on the host did not start: {first!r}") from None
 
-    def __enter__(self) -> Relay:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -152,9 +152,8 @@ class Workloads:
             ended = exit_of(current)
             if ended is not None:
                 return Outcome(Stage.CONTAINER, ended)
-            return next(
-                (seen for seen in refusals(events) if is_final(Stage(seen.stage), seen.message)), None
-            )
+            seen = refusals(events)
+            return next((refusal for refusal in seen if pod.final(pod, *refusal.told)), None)
 
         deadline = Deadline(self._lab.timeouts.pod_running)
         try:
