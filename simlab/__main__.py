@@ -1,0 +1,199 @@
+"""`python -m simlab`: start, stop, list and enter simulated labs."""
+
+# ruff: noqa: T201 -- a command's output
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from simlab import labs, requirements
+from simlab.machine import access
+from simlab.world import StartError, World
+
+if TYPE_CHECKING:
+    from simlab.layout import Layout
+
+_DOWN_SECONDS: Final = 30.0
+
+
+def main() -> int:
+    """Carry out one command; returns the exit status. A user's mistake is one line on stderr."""
+    options = _parse()
+    try:
+        return int(options.run(options))
+    except (labs.LabError, requirements.MissingRequirementError, StartError) as error:
+        print(f"simlab: {error}", file=sys.stderr)
+        return 1
+
+
+def up(options: argparse.Namespace) -> int:
+    """Start a lab, and keep it until the end of stdin (--attached), or SIGTERM or SIGINT."""
+    requirements.check()
+    if options.detach:
+        return _up_detached(options)
+    # Signals are read from a pipe, so that they end every wait and none is lost.
+    wake = _signals_to_pipe()
+    record = labs.claim(options.root, options.name or f"run-{os.getpid()}")
+    layout = record.layout
+    world = World(layout)
+    try:
+        world.start(wake)
+        _announce(layout, world, as_json=options.attached)
+        watched = [wake, world.fileno()]
+        if options.attached:
+            watched.append(sys.stdin.fileno())
+        ended = _wait(watched, sys.stdin.fileno() if options.attached else None)
+        if ended == world.fileno():
+            raise StartError("the lab ended by itself; its supervisor is gone")
+    finally:
+        world.stop()
+        labs.release(record)
+    return 0
+
+
+def down(options: argparse.Namespace) -> int:
+    """Stop a lab and wait until its folder is gone."""
+    record = labs.find(options.root, options.name or "default")
+    if record.alive:
+        os.kill(record.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _DOWN_SECONDS
+        while record.alive and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if record.alive:
+            # Its world dies with it.
+            os.kill(record.pid, signal.SIGKILL)
+            while record.alive:
+                time.sleep(0.05)
+    labs.release(record)
+    return 0
+
+
+def show_list(_options: argparse.Namespace) -> int:
+    """Print the labs that are up, and those whose keeper was killed."""
+    for record in labs.records():
+        state = "stale" if not record.alive else "up" if record.layout.lab_file.exists() else "starting"
+        print(f"{record.name}\t{state}\t{record.pid}\t{record.root}")
+    return 0
+
+
+def shell(options: argparse.Namespace) -> int:
+    """Log in to a lab's host; what follows is run there."""
+    record = labs.find(options.root, options.name or "default")
+    command = [*shlex.split(_ready_line(record.layout)["ssh"]), *options.command]
+    return subprocess.run(command, check=False).returncode
+
+
+def _up_detached(options: argparse.Namespace) -> int:
+    """Start a keeper in a session of its own and wait until it says that the lab is ready."""
+    command = [sys.executable, "-m", "simlab", "up", "--attached", "--name", options.name or "default"]
+    if options.root:
+        command += ["--root", str(options.root)]
+    # The keeper's stdin is a pipe that it keeps open itself, so it never ends.
+    read_end, write_end = os.pipe()
+    keeper = subprocess.Popen(
+        command,
+        stdin=read_end,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(write_end,),
+        start_new_session=True,
+        text=True,
+    )
+    os.close(read_end)
+    os.close(write_end)
+    if keeper.stdout is None or keeper.stderr is None:
+        raise AssertionError("the keeper was started with pipes")
+    line = keeper.stdout.readline()
+    if not line:
+        sys.stderr.write(keeper.stderr.read())
+        return keeper.wait()
+    _print_for_people(json.loads(line))
+    return 0
+
+
+def _announce(layout: Layout, world: World, *, as_json: bool) -> None:
+    ready = {
+        "ready": True,
+        "lab_file": str(layout.lab_file),
+        "ssh": shlex.join(access.ssh_command(layout, world.ssh_port)),
+        "kubectl": shlex.join(["kubectl", "--kubeconfig", str(layout.kubeconfig)]),
+    }
+    (layout.root / "ready.json").write_text(json.dumps(ready))
+    if as_json:
+        print(json.dumps(ready), flush=True)
+    else:
+        _print_for_people(ready)
+        print("Ctrl-C stops it.", flush=True)
+
+
+def _print_for_people(ready: dict[str, Any]) -> None:
+    print(
+        f"The lab is up.\n  {ready['ssh']}\n  {ready['kubectl']}\n  lab file: {ready['lab_file']}", flush=True
+    )
+
+
+def _ready_line(layout: Layout) -> dict[str, str]:
+    try:
+        ready: dict[str, str] = json.loads((layout.root / "ready.json").read_text())
+    except FileNotFoundError:
+        raise labs.LabError(f"the lab in {layout.root} is not ready") from None
+    return ready
+
+
+def _signals_to_pipe() -> int:
+    """Have SIGTERM and SIGINT make a descriptor readable instead of interrupting; returns it."""
+    read_end, write_end = os.pipe()
+    os.set_blocking(write_end, False)
+    signal.set_wakeup_fd(write_end)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return read_end
+
+
+def _wait(descriptors: list[int], stdin: int | None) -> int:
+    """Wait until one of them is readable (stdin: at its end) and return it."""
+    while True:
+        readable, _, _ = select.select(descriptors, [], [])
+        if stdin in readable and os.read(stdin, 4096):
+            continue
+        return int(readable[0])
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m simlab", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    def which(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--root", type=Path, metavar="DIR", help="the lab's folder")
+        sub.add_argument("--name", help="the lab's name")
+
+    sub = command("up", up, "start a lab")
+    which(sub)
+    how = sub.add_mutually_exclusive_group()
+    how.add_argument("--attached", action="store_true", help="say JSON; stop at the end of stdin")
+    how.add_argument("--detach", action="store_true", help="leave it running; its name is 'default'")
+    which(command("down", down, "stop a lab and remove its folder"))
+    command("list", show_list, "list labs: name, state, pid, folder")
+    sub = command("shell", shell, "log in to a lab's host")
+    which(sub)
+    sub.add_argument("command", nargs=argparse.REMAINDER, help="what to run there")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

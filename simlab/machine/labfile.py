@@ -1,0 +1,73 @@
+"""The lab file with which the suite finds this lab; it is written last, and so says that the lab is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import tomlkit
+
+from simlab import artifacts, compose
+from simlab.machine import access
+
+if TYPE_CHECKING:
+    from simlab.layout import Layout
+
+PROFILE: Final = "anolis-8.6-coco-0.3.0"
+
+# A simulated lab may be changed in every way.
+_PERMISSIONS: Final = (
+    *(
+        "reboot",
+        "bootloader",
+        "kernel",
+        "packages",
+        "firewall",
+        "selinux",
+        "docker",
+        "containerd",
+        "operator",
+    ),
+    *("uninstall", "kbs_policies", "node_configuration"),
+)
+
+
+def write(layout: Layout, ssh_port: int) -> None:
+    """Write `layout.lab_file`; its digests are those of the build, not of the host's files."""
+    digests = artifacts.Artifacts(layout.world / "artifacts").sha256()
+    demo = f"https://{artifacts.DEMO_HOST}/{artifacts.DEMO_FOLDER}"
+    content = {
+        "name": "simulated",
+        "profile": PROFILE,
+        "ssh": {
+            "host": "127.0.0.1",
+            "port": ssh_port,
+            "user": "root",
+            "key": str(access.client_key(layout)),
+            "known_hosts": str(access.known_hosts(layout)),
+        },
+        "cluster": {"kubeconfig": "/etc/kubernetes/admin.conf"},
+        "kbs": {
+            "database": {
+                "user": compose.DATABASE_USER,
+                "name": compose.DATABASE_NAME,
+                "password": {"file": str(access.database_password(layout))},
+            }
+        },
+        # ASK and ARK of the software platform's own vendor: what is proved here is never proved for AMD's.
+        "platform": {"root": str(layout.platform / "ask_ark.cert")},
+        "permissions": dict.fromkeys(_PERMISSIONS, True),
+        "files": {
+            key: {"url": f"{demo}/{name}", "sha256": digests[name]}
+            for key, name in (
+                ("initrd_online", artifacts.DEMO_ONLINE),
+                ("initrd_offline", artifacts.DEMO_OFFLINE),
+            )
+        },
+        "pins": {
+            "firmware": digests[artifacts.FIRMWARE],
+            "kernel": digests[artifacts.KERNEL_SEV],
+        },
+    }
+    draft = layout.lab_file.with_suffix(".draft")
+    draft.write_text("# Written by the simulated lab.\n\n" + tomlkit.dumps(content))
+    draft.replace(layout.lab_file)

@@ -1,0 +1,260 @@
+"""What a lab consists of: every service and every preparation, with what each needs before it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from simlab import addresses, artifacts, compose, control, network, pki, release, stage
+from simlab.bringup import Step
+from simlab.containers import Container
+from simlab.engine import Engine
+from simlab.images import catalog
+from simlab.machine import access, kernel, labfile, sandbox, skeleton
+from simlab.psp import platform
+from simlab.service import Service, Spec, file_exists, port_accepts, socket_accepts
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from simlab.layout import Layout
+
+_ANY: Final = "0.0.0.0"  # noqa: S104 -- as simple-kbs' Dockerfile starts it, in the lab's own network namespace
+
+
+@dataclass(frozen=True)
+class Sockets:
+    """The listening sockets inherited from the runner's network: their descriptors, and their ports there."""
+
+    ssh_fd: int
+    ssh_port: int
+    api_fd: int
+    api_port: int
+
+
+class Lab:
+    """The services of one lab, and the order in which they come up and go down."""
+
+    def __init__(self, layout: Layout, sockets: Sockets) -> None:
+        self._layout = layout
+        self._sockets = sockets
+        for folder in (layout.world, layout.host, layout.internet, layout.registry, layout.kbs):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.services: dict[str, Service] = {}
+        kbs, base = self._kbs_container(), self._database_container()
+        self.engine = Engine([base, kbs], layout.host, self._on_container_removed)
+        self._containers = {"database": base, "kbs": kbs}
+        self._control: asyncio.Server | None = None
+        for spec in self._specs():
+            self._add(Service(spec, layout.log / f"{spec.name}.log"))
+
+    def steps(self) -> list[Step]:
+        """Return the steps that bring the lab up, up to the lab file that says it is ready."""
+        lab, sockets = self._layout, self._sockets
+        return [
+            Step("network", (), _thread(network.set_up)),
+            Step("names", (), _thread(network.name_hosts, lab)),
+            Step("pki", (), _thread(pki.create, lab, sockets.api_port)),
+            Step("platform", (), _thread(platform.create, lab.platform)),
+            Step("psp", ("platform",), self.services["psp"].start),
+            Step("artifacts", ("pki",), _thread(artifacts.build, lab)),
+            Step("images", (), _thread(_publish_images, lab)),
+            Step("cek", ("platform",), _thread(platform.publish, lab.platform, lab.platform / "kds")),
+            Step(
+                "internet",
+                ("network", "names", "pki", "artifacts", "images", "cek"),
+                self.services["internet"].start,
+            ),
+            Step("apiserver", ("network", "pki"), self.services["apiserver"].start),
+            Step("controllers", ("apiserver",), self.services["controllers"].start),
+            Step("seed", ("apiserver",), _thread(stage.seed_cluster, lab)),
+            Step("control", (), self._open_control),
+            Step("skeleton", ("pki", "platform"), _thread(skeleton.create, lab)),
+            Step("compose", ("skeleton",), _thread(compose.create, lab)),
+            Step("kernel", ("platform", "skeleton"), _thread(self._write_kernel)),
+            Step("release", ("skeleton", "artifacts"), _thread(self._install_release)),
+            Step("host", ("skeleton", "kernel", "psp", "control", "names"), self.services["host"].start),
+            Step("database", ("network",), functools.partial(self._start_container, "database")),
+            Step("kbs", ("database", "compose"), functools.partial(self._start_container, "kbs")),
+            Step(
+                "node",
+                ("names", "release", "host", "seed", "internet"),
+                self.services["node"].start,
+            ),
+            Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
+            Step("sshd", ("access", "host"), self.services["sshd"].start),
+            Step("ready", ("node", "seed"), _thread(stage.await_node, lab)),
+            Step(
+                "labfile",
+                ("ready", "sshd", "kbs", "controllers", "internet"),
+                _thread(labfile.write, lab, sockets.ssh_port),
+            ),
+        ]
+
+    async def stop(self) -> None:
+        """Stop everything, what depends on others first."""
+        if self._control:
+            self._control.close()
+        await asyncio.gather(*(self.services[name].stop() for name in ("sshd", "node", "controllers")))
+        await self.engine.stop_all(3)
+        await asyncio.gather(*(service.stop(3) for service in self.services.values()))
+
+    def _specs(self) -> Sequence[Spec]:
+        lab, sockets = self._layout, self._sockets
+        return [
+            _python(
+                "psp",
+                ["simlab.psp", "--socket", str(lab.psp_socket), "--state", str(lab.platform)],
+                socket_accepts(lab.psp_socket),
+            ),
+            _python(
+                "internet",
+                ["simlab.internet", "--root", str(lab.root)],
+                port_accepts(addresses.INTERNET_IP, 443),
+            ),
+            _python(
+                "apiserver",
+                [
+                    *("simlab.kube.apiserver", "--fd", str(sockets.api_fd), "--pki", str(lab.pki)),
+                    *("--listen", f"{addresses.HOST_IP}:{addresses.KUBE_API_PORT}"),
+                ],
+                port_accepts(addresses.HOST_IP, addresses.KUBE_API_PORT),
+                fds=(sockets.api_fd,),
+            ),
+            _python(
+                "controllers",
+                ["simlab.kube.controllers", "--kubeconfig", str(lab.world / "controllers.conf")],
+                _at_once,
+            ),
+            _python(
+                "node",
+                ["simlab.node", "--root", str(lab.root), "--kubeconfig", str(lab.world / "node.conf")],
+                _at_once,
+            ),
+            Spec("host", lambda: sandbox.holder_argv(lab), file_exists(sandbox.pid_file(lab))),
+            _python(
+                "sshd",
+                ["simlab.machine.sshd", "--root", str(lab.root), "--fd", str(sockets.ssh_fd)],
+                file_exists(access.listening_file(lab)),
+                fds=(sockets.ssh_fd,),
+            ),
+        ]
+
+    def _database_container(self) -> Container:
+        lab = self._layout
+        spec = _python(
+            "database",
+            ["simlab.database", "--root", str(lab.root)],
+            port_accepts(addresses.DATABASE_IP, addresses.DATABASE_PORT),
+        )
+        return self._container(
+            spec, "db", ("docker-entrypoint.sh", "mariadbd"), addresses.DATABASE_IP, exposed=(3306,)
+        )
+
+    def _kbs_container(self) -> Container:
+        lab = self._layout
+        flag = f"--grpc_sock={_ANY}:{addresses.KBS_PORT}"
+        spec = _python(
+            "kbs",
+            ["simlab.kbs", flag],
+            port_accepts("127.0.0.1", addresses.KBS_PORT),
+            env=compose.server_environment(),
+            cwd=lab.kbs,
+        )
+        port = addresses.KBS_PORT
+        return self._container(
+            spec, "server", ("simple-kbs", flag), addresses.KBS_SERVER_IP, published={port: port}
+        )
+
+    def _container(
+        self,
+        spec: Spec,
+        compose_service: str,
+        command: tuple[str, ...],
+        ip: str,
+        *,
+        published: dict[int, int] | None = None,
+        exposed: tuple[int, ...] = (),
+    ) -> Container:
+        service = Service(spec, self._layout.log / f"{spec.name}.log")
+        container = Container(
+            compose_service=compose_service,
+            service=service,
+            image=f"simple-kbs-{compose_service}",
+            command=command,
+            ip=ip,
+            published=published or {},
+            log_folder=self._layout.host / "var/lib/docker/containers",
+            exposed=exposed,
+        )
+        service.on_line = container.record_line
+        self._add(service)
+        return container
+
+    def _add(self, service: Service) -> None:
+        self.services[service.spec.name] = service
+
+    async def _start_container(self, name: str) -> None:
+        container = self._containers[name]
+        network.attach(container.ip)
+        await container.service.start()
+        await self.engine.start(container)
+
+    async def _on_container_removed(self, compose_service: str) -> None:
+        # The volume has no name in the compose file, so the next container begins with the stock data.
+        if compose_service == "db":
+            await asyncio.to_thread(shutil.rmtree, self._layout.database)
+
+    def _install_release(self) -> None:
+        built = artifacts.Artifacts(self._layout.world / "artifacts")
+        release.install(self._layout, built)
+
+    def _write_kernel(self) -> None:
+        firmware = platform.Firmware(**json.loads((self._layout.platform / "firmware.json").read_text()))
+        kernel.write(
+            self._layout,
+            api_major=firmware.api_major,
+            api_minor=firmware.api_minor,
+            build=firmware.build,
+            asids=firmware.asids,
+        )
+
+    async def _open_control(self) -> None:
+        self._control = await control.serve(sandbox.control_socket(self._layout), self.services, self.engine)
+
+
+def _python(
+    name: str,
+    arguments: list[str],
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    env: dict[str, str] | None = None,
+    cwd: Path | None = None,
+    fds: tuple[int, ...] = (),
+) -> Spec:
+    return Spec(name, lambda: [sys.executable, "-m", *arguments], ready, env=env or {}, cwd=cwd, fds=fds)
+
+
+def _thread(work: Callable[..., object], *arguments: object) -> Callable[[], Awaitable[None]]:
+    async def run() -> None:
+        await asyncio.to_thread(work, *arguments)
+
+    return run
+
+
+def _publish_images(layout: Layout) -> None:
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        raise FileNotFoundError("busybox is not installed")
+    catalog.publish(layout, Path(busybox))
+
+
+async def _at_once() -> bool:
+    """Hold for services whose being ready shows elsewhere: in what they write through the API."""
+    return True
