@@ -37,7 +37,8 @@ class KataConfiguration:
             document = tomlkit.parse(text)
         except (UnicodeDecodeError, TOMLKitError) as error:
             raise LabError(f"{path} on the host is not TOML: {error}") from None
-        if "qemu" not in document.get("hypervisor", {}):
+        hypervisor = document.unwrap().get("hypervisor")
+        if not isinstance(hypervisor, dict) or not isinstance(hypervisor.get("qemu"), dict):
             raise LabError(f"{path} on the host has no [hypervisor.qemu] table")
         return cls(path, text)
 

@@ -208,7 +208,7 @@ def exit_of(pod: dict[str, Any]) -> str | None:
         if (ended := container.get("state", {}).get("terminated"))
     ]
     why = status.get("message") or status.get("reason") or ""
-    return " ".join([f"the pod is {status['phase']}", why, *ends]).strip()
+    return " ".join(part.strip() for part in (f"the pod is {status['phase']}", why, *ends) if part)
 
 
 def refusals(events: list[dict[str, Any]]) -> list[Outcome]:

@@ -1,0 +1,76 @@
+import pytest
+
+from lab.errors import LabError
+from lab.kata import KataConfiguration
+from lab.profile import KbcSettings
+
+TEXT = """# kata's own comment stays
+[hypervisor.qemu]
+kernel = "/share/vmlinuz"
+initrd = "/share/initrd.img"
+firmware = "/share/OVMF.fd"
+guest_pre_attestation_keyset = "KEYSET-1"
+guest_pre_attestation_secret_guid = "1ee27366-0c87-43a6-af48-28543eaf7cb0"
+guest_pre_attestation_secret_type = "connection"
+kernel_params = "agent.config_file=/etc/agent-config.toml agent.enable_signature_verification=false "
+
+[agent.kata]
+kernel_modules = []
+"""
+
+ONLINE = KbcSettings(
+    name="online_sev_kbc", secret_type="connection", secret_guid="1ee27366-0c87-43a6-af48-28543eaf7cb0"
+)
+OFFLINE = KbcSettings(
+    name="offline_sev_kbc", secret_type="bundle", secret_guid="e6f5a162-d67f-4750-a67c-5d065f2a9910"
+)
+
+
+def stock() -> KataConfiguration:
+    return KataConfiguration.parse("/c.toml", TEXT.encode())
+
+
+def test_online_edit_adds_the_parameter_once_however_often_it_is_made() -> None:
+    once = stock().for_online_kbc(ONLINE, "192.0.2.1:44444")
+    twice = once.for_online_kbc(ONLINE, "192.0.2.2:44444")
+    assert twice.kernel_params == [
+        "agent.config_file=/etc/agent-config.toml",
+        "agent.enable_signature_verification=false",
+        "agent.aa_kbc_params=online_sev_kbc::192.0.2.2:44444",
+    ]
+
+
+def test_offline_edit_after_the_online_one_names_no_kbc() -> None:
+    offline = stock().for_online_kbc(ONLINE, "192.0.2.1:44444").for_offline_kbc(OFFLINE)
+    assert not [parameter for parameter in offline.kernel_params if "aa_kbc_params" in parameter]
+    assert (offline.secret_type, offline.secret_guid) == ("bundle", OFFLINE.secret_guid)
+
+
+def test_online_edit_undoes_the_offline_one() -> None:
+    online = stock().for_offline_kbc(OFFLINE).for_online_kbc(ONLINE, "192.0.2.1:44444")
+    assert (online.secret_type, online.secret_guid) == ("connection", ONLINE.secret_guid)
+
+
+def test_editing_leaves_comments_and_other_keys_alone() -> None:
+    edited = stock().with_values(initrd="/own.img").text
+    assert edited == TEXT.replace("/share/initrd.img", "/own.img")
+
+
+@pytest.mark.parametrize(
+    ("data", "cause"),
+    [
+        (b"[hypervisor.qemu\n", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"[hypervisor.clh]\n", r"no \[hypervisor.qemu\] table"),
+        (b"hypervisor = 3\n", r"no \[hypervisor.qemu\] table"),
+    ],
+)
+def test_what_is_no_kata_configuration_is_refused_with_its_path(data: bytes, cause: str) -> None:
+    with pytest.raises(LabError, match=rf"^/c.toml on the host .*{cause}"):
+        KataConfiguration.parse("/c.toml", data)
+
+
+def test_a_value_of_another_type_is_named() -> None:
+    broken = stock().with_values(kernel_params=3)
+    with pytest.raises(LabError, match="kernel_params is int, not a string"):
+        _ = broken.kernel_params

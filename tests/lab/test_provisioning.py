@@ -1,0 +1,75 @@
+import pytest
+
+from lab.errors import LabError, NotPermitted, NotProven
+from lab.labfile import Permissions
+from lab.provisioning import Mode, Provisioning, Sight
+from lab.record import MemoryRecord
+
+
+class Switch:
+    """A change that can be looked at and made; `works` says whether making it helps."""
+
+    name = "turn the switch"
+    looks_at = "the switch"
+    undone_by = "turn it back"
+    clause = "X-9.9"
+
+    def __init__(self, *, on: bool, works: bool = True, permission: str | None = None) -> None:
+        self.on = on
+        self.works = works
+        self.permission = permission
+        self.applied = 0
+
+    def look(self) -> Sight:
+        return Sight(self.on, "on" if self.on else "off")
+
+    def apply(self) -> None:
+        self.applied += 1
+        self.on = self.works
+
+
+def provisioning(mode: Mode, record: MemoryRecord, **permissions: bool) -> Provisioning:
+    return Provisioning(mode=mode, permissions=Permissions(**permissions), record=record)
+
+
+def test_what_holds_is_left_alone_and_counts_as_unchanged() -> None:
+    record, switch = MemoryRecord(), Switch(on=True)
+    provisioning(Mode.APPLY, record).ensure(switch)
+    assert switch.applied == 0
+    assert [entry.changed for entry in record.operations] == [False]
+
+
+def test_what_is_missing_is_made_once_and_verified() -> None:
+    record, switch = MemoryRecord(), Switch(on=False)
+    changes = provisioning(Mode.APPLY, record)
+    changes.ensure(switch)
+    changes.ensure(switch)
+    assert switch.applied == 1
+    assert [(entry.before, entry.after, entry.changed) for entry in record.operations] == [
+        ("off", "on", True)
+    ]
+
+
+def test_a_change_that_does_not_take_is_an_error() -> None:
+    record = MemoryRecord()
+    with pytest.raises(LabError, match="turn the switch: made, but afterwards off"):
+        provisioning(Mode.APPLY, record).ensure(Switch(on=False, works=False))
+    assert len(record.operations) == 1
+
+
+@pytest.mark.parametrize(("mode", "told"), [(Mode.CHECK, 1), (Mode.OFF, 0)])
+def test_check_and_off_change_nothing(mode: Mode, told: int) -> None:
+    record, switch = MemoryRecord(), Switch(on=False)
+    with pytest.raises(NotProven, match=rf"off, and provisioning is {mode} \(X-9.9\)"):
+        provisioning(mode, record).ensure(switch)
+    assert switch.applied == 0
+    assert len(record.operations) == told
+
+
+def test_a_permission_that_is_not_given_is_named() -> None:
+    switch = Switch(on=False, permission="reboot")
+    with pytest.raises(NotPermitted, match="permissions.reboot = true"):
+        provisioning(Mode.APPLY, MemoryRecord()).ensure(switch)
+    assert switch.applied == 0
+    provisioning(Mode.APPLY, MemoryRecord(), reboot=True).ensure(switch)
+    assert switch.applied == 1
