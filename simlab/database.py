@@ -2,9 +2,9 @@
 
     python -m simlab.database --root DIR
 
-makes the data folder where there is none, and becomes `mariadbd`, so that a stop and a start keep the rows. It is ready when
-`kbsuser` can log in. The folder is made by one run of `mariadbd --bootstrap` with Debian's system tables and
-`database.sql`, which takes a third of the time of `mariadb-install-db`.
+makes the data folder where there is none, and becomes `mariadbd`, so that a stop and a start keep the rows.
+It is ready when `kbsuser` can log in. The folder is made by one run of `mariadbd --bootstrap` with Debian's
+system tables and `database.sql`, which takes a third of the time of `mariadb-install-db`.
 """
 
 from __future__ import annotations

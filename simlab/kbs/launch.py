@@ -67,9 +67,10 @@ def _read_chain(data: bytes) -> Chain:
 def _without_signature(error: TruncatedSignatureError) -> str:
     """Return what becomes of a chain that ends inside of an AMD certificate's signature.
 
-    The `sev` crate 0.3.0 (src/certs/ca/cert/v1.rs) puts the signature of Naples' ARK in its place, for every certificate. That
-    one has 256 bytes: it panics where 512 are needed, does not verify where it is the ARK's, and leaves the reader at
-    the signature's beginning, where the ARK is then looked for, where it is the ASK's.
+    The `sev` crate 0.3.0 (src/certs/ca/cert/v1.rs) puts the signature of Naples' ARK in its place, for every
+    certificate. That one has 256 bytes: it panics where 512 are needed, does not verify where it is the
+    ARK's, and leaves the reader at the signature's beginning, where the ARK is then looked for, where it is
+    the ASK's.
     """
     certificate = error.certificate
     if certificate.bits != _SMALL_KEY:

@@ -1,6 +1,7 @@
-"""The connection pool of sqlx 0.5.13 over MariaDB: how long it waits, what it retries, and what its errors say.
+"""The connection pool of sqlx 0.5.13: how long it waits, what it retries, and what its errors say.
 
-Source: sqlx 0.5.13, sqlx-core/src/pool/inner.rs (acquire, connection), src/error.rs, src/mysql/error.rs, src/mysql/types.
+Source: sqlx 0.5.13, sqlx-core/src/pool/inner.rs (acquire, connection), src/error.rs, src/mysql/error.rs,
+src/mysql/types.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ class Pool:
         return connection
 
     def _open(self, deadline: float, cancelled: threading.Event) -> pymysql.Connection[Any]:
-        """Connect; a refused connection means a server that is starting, and is tried again until the deadline."""
+        """Connect; a refused connection means a server that is starting: try again until the deadline."""
         backoff = _FIRST_BACKOFF
         while (remaining := deadline - time.monotonic()) > 0:
             try:
@@ -156,7 +157,7 @@ def text(row: Sequence[Any], column: int) -> str:
 
 
 def integer(row: Sequence[Any], column: int, bits: int) -> int:
-    """Return a column as a signed integer. Raises DatabaseError for NULL, for strings, and for what is too large."""
+    """Return a column as a signed integer. Raises DatabaseError for NULL, strings, and what is too large."""
     value = row[column]
     if type(value) is not int:
         raise _undecodable(column, value, f"i{bits}", "INT" if bits == 32 else "BIGINT")
@@ -171,7 +172,7 @@ def _undecodable(column: int, value: object, rust_type: str, sql_type: str) -> D
     reason = (
         "unexpected null; try decoding as an `Option`"
         if value is None
-        else f"mismatched types; Rust type `{rust_type}` (as SQL type `{sql_type}`) is not compatible with SQL type"
+        else f"mismatched types; Rust type `{rust_type}` (as SQL type `{sql_type}`) is not compatible"
     )
     return DatabaseError(f"error occurred while decoding column {column}: {reason}")
 

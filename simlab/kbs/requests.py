@@ -1,4 +1,4 @@
-"""All secrets of one request, their policies, and the two forms in which they are sent (0.1.1, src/request.rs)."""
+"""All secrets of one request, and the two forms in which they are sent (0.1.1, src/request.rs)."""
 
 from __future__ import annotations
 

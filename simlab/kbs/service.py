@@ -134,8 +134,8 @@ def _refusing(stage: str) -> Iterator[None]:
 def _answering(context: grpc.ServicerContext) -> Iterator[threading.Event]:
     """Turn what ends a request into what its client sees; yields what is set once the client is gone.
 
-    A panic kills the task of its request: h2 0.3 then resets the stream with CANCEL, and a client sees the status
-    CANCELLED. grpcio offers no bare reset; its `cancel` gives a client the same status.
+    A panic kills the task of its request: h2 0.3 then resets the stream with CANCEL, and a client sees the
+    status CANCELLED. grpcio offers no bare reset; its `cancel` gives a client the same status.
     """
     cancelled = threading.Event()
     if not context.add_callback(cancelled.set):

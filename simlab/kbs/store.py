@@ -34,8 +34,9 @@ class Store:
         symkey = strict_base64.encode(os.urandom(_SYMKEY_SIZE))
         self._pool.execute(
             self._cancelled,
-            "INSERT INTO conn_bundle (id, policy, fw_api_major, fw_api_minor, fw_build_id, launch_description,"
-            " fw_digest, symkey, create_date) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NOW())",
+            "INSERT INTO conn_bundle (id, policy, fw_api_major, fw_api_minor, fw_build_id,"
+            " launch_description, fw_digest, symkey, create_date)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NOW())",
             str(identifier),
             connection.policy,
             connection.fw_api_major,

@@ -1,6 +1,7 @@
 """UUIDs as the `uuid` crate 1.1.2 parses them.
 
-Source: uuid 1.1.2, src/parser.rs (plain, hyphenated, braced or with a URN prefix) and src/error.rs (its texts).
+Source: uuid 1.1.2, src/parser.rs (plain, hyphenated, braced or with a URN prefix) and src/error.rs (its
+texts).
 """
 
 from __future__ import annotations

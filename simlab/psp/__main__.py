@@ -14,8 +14,8 @@ from simlab.psp.firmware import SevFirmware
 from simlab.psp.service import PspServer
 
 
-def main() -> int:
-    """Make or serve a platform; returns the exit code."""
+def main() -> None:
+    """Make a platform, or serve it until SIGTERM. Exits with 1 and one line when it cannot."""
     parser = argparse.ArgumentParser(prog="simlab.psp", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
     action = parser.add_mutually_exclusive_group(required=True)
@@ -24,24 +24,22 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.init:
         platform.create(arguments.state)
-        return 0
+        return
     try:
         chip = platform.load(arguments.state)
         server = PspServer(arguments.socket, SevFirmware(chip))
     except (OSError, ValueError, TypeError) as error:
-        print(f"simlab.psp: {error}", file=sys.stderr)
-        return 1
+        sys.exit(f"simlab.psp: {error}")
     setproctitle("simlab-psp")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     version = chip.firmware
-    print(
-        f"SEV API:{version.api_major}.{version.api_minor} build:{version.build}", file=sys.stderr, flush=True
-    )
+    sys.stderr.write(f"SEV API:{version.api_major}.{version.api_minor} build:{version.build}
+")
+    sys.stderr.flush()
     with server:
         server.serve_forever(poll_interval=0.1)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

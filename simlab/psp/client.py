@@ -22,7 +22,7 @@ __all__ = ["GuestStatus", "PdhExport", "PlatformStatus", "Sev", "SevError"]
 
 @dataclass(frozen=True)
 class PlatformStatus:
-    """PLATFORM_STATUS: the firmware's version, state (0 uninitialized, 1 initialized, 2 working) and guests."""
+    """PLATFORM_STATUS: the firmware's version, its state (1 initialized, 2 working) and its guests."""
 
     api_major: int
     api_minor: int

@@ -73,10 +73,10 @@ class SevFirmware:
             self._platform.make_pdh()
 
     def launch_start(self, policy: int, dh_cert: bytes, session: bytes) -> int:
-        """LAUNCH_START; returns the guest's handle. Without certificate and session nobody attests the launch.
+        """LAUNCH_START; returns the guest's handle. Without certificate and session nobody attests it.
 
-        Raises SevError: POLICY_FAILURE, INVALID_CERTIFICATE, INVALID_LENGTH, BAD_MEASUREMENT, or RESOURCE_LIMIT when
-        no ASID is left (Linux then says EBUSY).
+        Raises SevError: POLICY_FAILURE, INVALID_CERTIFICATE, INVALID_LENGTH, BAD_MEASUREMENT, or
+        RESOURCE_LIMIT when no ASID is left (Linux then says EBUSY).
         """
         if not 0 <= policy < 1 << 32:
             raise SevError(Status.INVALID_PARAM)

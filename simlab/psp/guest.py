@@ -54,7 +54,7 @@ class Guest:
         self._digest.update(data)
 
     def update_vmsa(self, data: bytes) -> None:
-        """LAUNCH_UPDATE_VMSA: add a virtual processor's save area, one page, to the digest of an SEV-ES guest."""
+        """LAUNCH_UPDATE_VMSA: add a virtual processor's save area, one page, to an SEV-ES guest's digest."""
         self._expect(State.LUPDATE)
         if not self.policy & POLICY_ES:
             raise SevError(Status.POLICY_FAILURE)
@@ -117,8 +117,8 @@ def unwrap(
 ) -> tuple[bytes, bytes]:
     """Take TEK and TIK out of a session blob, and check that the guest owner meant this policy.
 
-    Raises SevError: INVALID_CERTIFICATE for a key on another curve, INVALID_LENGTH for a blob of another size,
-    BAD_MEASUREMENT when a MAC does not fit (made for another PDH, altered, or for another policy).
+    Raises SevError: INVALID_CERTIFICATE for a key on another curve, INVALID_LENGTH for a blob of another
+    size, BAD_MEASUREMENT when a MAC does not fit (made for another PDH, altered, or for another policy).
     """
     try:
         shared = pdh_key.exchange(ec.ECDH(), owner)

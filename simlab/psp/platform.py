@@ -1,4 +1,4 @@
-"""A platform's files: what is burnt into the chip, what its firmware remembers, and what the vendor publishes.
+"""A platform's files: what is burnt in, what its firmware remembers, and what its vendor publishes.
 
 ark.cert, ask.cert, ask_ark.cert   the vendor's certificates (the last as AMD publishes them: ASK, then ARK)
 cek.cert, chip_id                  the chip's endorsement key, signed by the ASK, and the chip's name
@@ -109,7 +109,7 @@ class Platform:
 
 
 def create(folder: Path, bits: int = vendor.DEFAULT_BITS) -> Platform:
-    """Make a platform with a vendor of its own in a folder. `bits` is the size of the vendor's keys: 2048 or 4096."""
+    """Make a platform and its vendor in a folder. `bits` is the size of the vendor's keys: 2048 or 4096."""
     folder.mkdir(parents=True, exist_ok=True)
     maker = vendor.create(bits)
     firmware = Firmware()

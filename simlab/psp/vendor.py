@@ -1,4 +1,4 @@
-"""The vendor of the software platform: a root key and a signing key that stand where AMD's ARK and ASK stand."""
+"""The software platform's vendor: a root and a signing key that stand where AMD's ARK and ASK stand."""
 
 from __future__ import annotations
 

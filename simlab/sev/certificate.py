@@ -137,7 +137,7 @@ class Certificate:
             raise WrongFieldError("the RSA key is none") from error
 
     def signed_by(self, signer: SigningKey) -> Certificate:
-        """Return the certificate with a signature in its first empty slot. Raises WrongFieldError when both are full."""
+        """Return the certificate, signed in its first empty slot. Raises WrongFieldError without one."""
         value = signing.sign(signer, self.body).ljust(512, b"\0")
         signature = Signature(signer.usage, signer.algorithm, value)
         first, second = self.signatures

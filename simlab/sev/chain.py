@@ -1,6 +1,7 @@
 """The full certificate chain, in the order of `sevctl export --full`: PDH, PEK, OCA, CEK, ASK, ARK.
 
-Source: sevctl 0.4.1 (src/main.rs, export) and the `sev` crate 0.3.0 (src/certs/chain.rs and the two chains under it).
+Source: sevctl 0.4.1 (src/main.rs, export) and the `sev` crate 0.3.0 (src/certs/chain.rs and the two chains
+under it).
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class PlatformChain:
         return b"".join(part.encode() for part in (self.pdh, self.pek, self.oca, self.cek))
 
     def verify(self) -> None:
-        """Check OCA (by itself), PEK (by OCA and by CEK) and PDH (by PEK). Raises SignatureError or WrongFieldError."""
+        """Check OCA (by itself), PEK (by OCA and CEK), PDH (by PEK). Raises SignatureError, WrongFieldError."""
         self.oca.verify(self.oca.issuer_key())
         self.pek.verify(self.oca.issuer_key())
         self.pek.verify(self.cek.issuer_key())

@@ -51,7 +51,7 @@ def hash_of(algorithm: Algorithm) -> hashes.SHA256 | hashes.SHA384:
 
 
 def rsa_algorithm(bits: int) -> Algorithm:
-    """RSA 2048 signs with SHA-256 (Naples), 4096 with SHA-384 (Rome and later). Raises WrongFieldError otherwise."""
+    """RSA 2048 signs with SHA-256 (Naples), 4096 with SHA-384 (Rome and later); else WrongFieldError."""
     match bits:
         case 2048:
             return Algorithm.RSA_SHA256

@@ -22,9 +22,9 @@ _POLICY_FLAGS = 0x3F
 def policy_bytes(policy: int) -> bytes:
     """Return the four bytes of a policy that the owner authenticates.
 
-    The crate does not keep a policy as it is: it drops the flags that it does not know, and takes the minimum API
-    version from the two halves of bits 16 to 23, where the specification has major in bits 16 to 23 and minor in bits
-    24 to 31. A policy that asks for a minimum version therefore never passes the platform.
+    The crate does not keep a policy as it is: it drops the flags that it does not know, and takes the minimum
+    API version from the two halves of bits 16 to 23, where the specification has major in bits 16 to 23 and
+    minor in bits 24 to 31. A policy that asks for a minimum version therefore never passes the platform.
     """
     flags = policy & _POLICY_FLAGS
     version = policy >> 16
@@ -48,7 +48,7 @@ class Owner:
         self._tik = os.urandom(primitives.KEY_SIZE)
 
     def start(self, pdh: Certificate) -> Launch:
-        """Wrap the transport keys for the platform that owns the PDH. Raises WrongFieldError when its key is none."""
+        """Wrap the transport keys for the PDH's platform. Raises WrongFieldError when the PDH is no key."""
         private = ec.generate_private_key(ec.SECP384R1())
         try:
             shared = private.exchange(ec.ECDH(), pdh.ecc_key())

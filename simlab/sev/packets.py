@@ -17,7 +17,7 @@ MEASUREMENT_SIZE: Final = _MEASUREMENT.size
 
 @dataclass(frozen=True)
 class SessionBlob:
-    """LAUNCH_START's session data (55766, LAUNCH_START): the wrapped keys and the MAC of the policy, 128 bytes."""
+    """LAUNCH_START's session data (55766): the wrapped keys and the MAC of the policy, 128 bytes."""
 
     nonce: bytes
     wrapped_keys: bytes

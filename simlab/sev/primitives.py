@@ -1,7 +1,8 @@
 """The arithmetic under a SEV session: key derivation, MAC and cipher.
 
-Source: AMD SEV API specification 55766, chapter 2 (NIST SP 800-108 KDF in counter mode with HMAC-SHA-256, 32-bit
-little-endian counter and length; AES-128-CTR); checked against the vectors in the tests of the `sev` crate 0.3.0.
+Source: AMD SEV API specification 55766, chapter 2 (NIST SP 800-108 KDF in counter mode with HMAC-SHA-256,
+32-bit little-endian counter and length; AES-128-CTR); checked against the vectors in the tests of the `sev`
+crate 0.3.0.
 """
 
 from __future__ import annotations
