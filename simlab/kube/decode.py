@@ -1,0 +1,220 @@
+"""From a request's body to an object of a kind: types checked, unknown fields found and dropped, nulls dropped.
+
+Texts: Kubernetes apiserver v0.24, `pkg/endpoints/handlers/create.go`, and the texts of Go's and sigs.k8s.io's JSON decoders.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from simlab.kube.errors import bad_request
+from simlab.kube.objects import Obj
+from simlab.kube.schema import FieldType, fields_of
+
+if TYPE_CHECKING:
+    from simlab.kube.resources import Resource
+
+_GO_TYPES: Final = {"str": "string", "bytes": "[]uint8", "int": "int64", "bool": "bool", "float": "float64"}
+
+
+class _WrongTypeError(Exception):
+    """A value that the kind's field cannot hold."""
+
+
+@dataclass
+class _Walk:
+    unknown: list[str] = field(default_factory=list)
+
+    def structure(self, value: Any, model: str, path: str, plain: str) -> Any:
+        """Return a structure's value with known fields only. `plain` is the path as Go's decoder names it."""
+        if not isinstance(value, dict):
+            raise _WrongTypeError(_cannot(value, model, plain, _go_model(model)))
+        known = fields_of(model)
+        if not known:
+            return value
+        result: Obj = {}
+        for key, item in value.items():
+            spec = known.get(key)
+            if spec is None:
+                self.unknown.append(f"{path}.{key}" if path else key)
+            elif item is not None:
+                inner = f"{path}.{key}" if path else key
+                result[key] = self.shaped(item, spec.type, inner, f"{plain}.{key}" if plain else key, model)
+        return result
+
+    def shaped(self, value: Any, kind: FieldType, path: str, plain: str, owner: str) -> Any:
+        """Return a field's value, checked against its type."""
+        if kind.shape == "list":
+            if not isinstance(value, list):
+                raise _WrongTypeError(_cannot(value, owner, plain, f"[]{_go_name(kind)}"))
+            return [self.one(item, kind, f"{path}[{at}]", plain, owner) for at, item in enumerate(value)]
+        if kind.shape == "map":
+            if not isinstance(value, dict):
+                raise _WrongTypeError(_cannot(value, owner, plain, f"map[string]{_go_name(kind)}"))
+            return {key: self.one(item, kind, f"{path}.{key}", plain, owner) for key, item in value.items()}
+        return self.one(value, kind, path, plain, owner)
+
+    def one(self, value: Any, kind: FieldType, path: str, plain: str, owner: str) -> Any:
+        """Return one value, checked against the type of its field or item."""
+        if kind.model is not None:
+            return self.structure(value, kind.model, path, plain)
+        match kind.item:
+            case "quantity":
+                if isinstance(value, bool) or not isinstance(value, str | int | float):
+                    raise _WrongTypeError(
+                        "quantities must match the regular expression "
+                        "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+                    )
+                return str(value)
+            case "str" | "datetime":
+                fits = isinstance(value, str) or (value is None and kind.shape == "map")
+            case "bytes":
+                fits = isinstance(value, str)
+                if fits and not _is_base64(value):
+                    raise _WrongTypeError("illegal base64 data at input byte 0")
+            case "int":
+                fits = isinstance(value, int) and not isinstance(value, bool)
+            case "bool":
+                fits = isinstance(value, bool)
+            case "float":
+                fits = isinstance(value, int | float) and not isinstance(value, bool)
+            case _:
+                fits = True
+        if not fits:
+            raise _WrongTypeError(_cannot(value, owner, plain, _go_name(kind)))
+        return "" if value is None and kind.item == "str" else value
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        return False
+    return True
+
+
+def _go_model(model: str) -> str:
+    return "v1." + model.removeprefix("V1").removeprefix("CoreV1").removeprefix("EventsV1")
+
+
+def _go_name(kind: FieldType) -> str:
+    return _go_model(kind.item) if kind.model else _GO_TYPES.get(kind.item, "string")
+
+
+def _cannot(value: Any, owner: str, plain: str, wanted: str) -> str:
+    found = "object"
+    if isinstance(value, bool):
+        found = "bool"
+    elif isinstance(value, str):
+        found = "string"
+    elif isinstance(value, int | float):
+        found = "number"
+    elif isinstance(value, list):
+        found = "array"
+    elif value is None:
+        found = "null"
+    place = f"Go struct field {_go_model(owner).removeprefix('v1.')}.{plain}" if plain else "Go value"
+    return f"json: cannot unmarshal {found} into {place} of type {wanted}"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """An object as the server takes it, and the fields that it did not know."""
+
+    obj: Obj
+    unknown: list[str]
+
+
+def decode(resource: Resource, body: Any) -> Decoded:
+    """Return the object in a request's body; raises a 400 if it is not an object of the resource's kind."""
+    if not isinstance(body, dict):
+        raise bad_request(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal "
+            f"{'array' if isinstance(body, list) else 'value'} into Go value of type struct "
+            '{ APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
+        )
+    body = {"apiVersion": resource.api_version, "kind": resource.kind, **body}
+    version, kind = body["apiVersion"], body["kind"]
+    if version != resource.api_version:
+        raise bad_request(
+            f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
+        )
+    if kind != resource.kind:
+        raise bad_request(
+            f"{kind} in version {_quoted(resource.version)} cannot be handled as a {resource.kind}: "
+            f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})"
+        )
+    walk = _Walk()
+    try:
+        if resource.model is not None:
+            obj = walk.structure(body, resource.model, "", "")
+        else:
+            obj = dict(body)
+            obj["metadata"] = walk.structure(
+                body.get("metadata") or {}, "V1ObjectMeta", "metadata", "metadata"
+            )
+            _prune_custom(obj, resource, walk)
+    except _WrongTypeError as error:
+        raise bad_request(
+            f"{resource.kind} in version {_quoted(resource.version)} cannot be handled as a {resource.kind}: {error}"
+        ) from None
+    return Decoded(obj, walk.unknown)
+
+
+def refuse_unknown(resource: Resource, decoded: Decoded) -> None:
+    """Raise the 400 of strict field validation if the body had fields that the kind does not have."""
+    if decoded.unknown:
+        texts = ", ".join(f'unknown field "{path}"' for path in decoded.unknown)
+        raise bad_request(
+            f"{resource.kind} in version {_quoted(resource.version)} cannot be handled as a {resource.kind}: "
+            f"strict decoding error: {texts}"
+        )
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _prune_custom(obj: Obj, resource: Resource, walk: _Walk) -> None:
+    """Drop from a custom resource what its definition's schema does not have."""
+    version = (resource.custom or {}).get("version") or {}
+    schema = (version.get("schema") or {}).get("openAPIV3Schema")
+    if not isinstance(schema, dict):
+        return
+    for key in list(obj):
+        if key in ("apiVersion", "kind", "metadata"):
+            continue
+        inner = (schema.get("properties") or {}).get(key)
+        if inner is not None:
+            _prune(obj[key], inner, key, walk)
+        elif not schema.get("x-kubernetes-preserve-unknown-fields"):
+            walk.unknown.append(key)
+            del obj[key]
+
+
+def _prune(value: Any, schema: Obj, path: str, walk: _Walk) -> None:
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            _prune(item, schema.get("items") or {}, f"{path}[{at}]", walk)
+        return
+    if not isinstance(value, dict) or schema.get("x-kubernetes-preserve-unknown-fields"):
+        return
+    properties, others = schema.get("properties"), schema.get("additionalProperties")
+    if properties is None and others is None:
+        # A structure that declares nothing holds nothing, but for the scalars that the schema does not describe.
+        properties = {} if schema.get("type") == "object" else None
+    if properties is None:
+        if isinstance(others, dict):
+            for key, item in value.items():
+                _prune(item, others, f"{path}.{key}", walk)
+        return
+    for key in list(value):
+        if key in properties:
+            _prune(value[key], properties[key], f"{path}.{key}", walk)
+        elif schema.get("x-kubernetes-embedded-resource") and key in ("apiVersion", "kind", "metadata"):
+            continue
+        else:
+            walk.unknown.append(f"{path}.{key}")
+            del value[key]

@@ -1,0 +1,95 @@
+"""`pods/log`: the API server fetches a container's log from the node's kubelet and passes it on.
+
+Behaviour and texts: Kubernetes v1.24, `pkg/registry/core/pod/strategy.go` (LogLocation). The kubelet's address is what the node
+reports; a real kubelet speaks HTTPS there, the simulated one HTTP.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aiohttp
+from aiohttp import web
+
+from simlab.kube.errors import ApiError, bad_request, internal
+from simlab.kube.objects import Obj, dig, items, meta
+
+if TYPE_CHECKING:
+    from simlab.kube.store import Store
+
+_PASSED: Final = (
+    "follow",
+    "previous",
+    "sinceSeconds",
+    "sinceTime",
+    "timestamps",
+    "tailLines",
+    "limitBytes",
+)
+_REASONS: Final = {400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound"}
+_CONNECT_SECONDS: Final = 10.0
+
+
+def container_of(pod: Obj, wanted: str) -> str:
+    """Return the container whose log is meant; raises 400 where it is not clear or not there."""
+    name = meta(pod)["name"]
+    own = [str(item["name"]) for item in items(pod, "spec", "containers")]
+    init = [str(item["name"]) for item in items(pod, "spec", "initContainers")]
+    if wanted:
+        if wanted not in own + init:
+            raise bad_request(f"container {wanted} is not valid for pod {name}")
+        return wanted
+    if len(own) == 1:
+        return own[0]
+    text = f"a container name must be specified for pod {name}, choose one of: [{' '.join(own)}]"
+    if init:
+        text += f" or one of the init containers: [{' '.join(init)}]"
+    raise bad_request(text)
+
+
+def kubelet_address(store: Store, node_name: str) -> tuple[str, int]:
+    """Return the address and port at which a node's kubelet answers; raises the 500 of a node that tells none."""
+    entry = store.get("nodes.", "", node_name)
+    if entry is None:
+        raise internal(f'nodes "{node_name}" not found')
+    port = dig(entry.obj, "status", "daemonEndpoints", "kubeletEndpoint", "Port")
+    addresses = {item.get("type"): item.get("address") for item in items(entry.obj, "status", "addresses")}
+    host = addresses.get("InternalIP") or addresses.get("Hostname")
+    if not host or not isinstance(port, int):
+        raise internal(f"no preferred addresses found; known addresses: {list(addresses)}")
+    return str(host), port
+
+
+async def stream_log(
+    request: web.Request, store: Store, client: aiohttp.ClientSession, pod: Obj
+) -> web.StreamResponse:
+    """Answer with a container's log, followed if the request says so."""
+    container = container_of(pod, request.query.get("container", ""))
+    node = dig(pod, "spec", "nodeName")
+    if not node:
+        return web.Response(content_type="text/plain")
+    host, port = kubelet_address(store, str(node))
+    metadata = meta(pod)
+    path = f"/containerLogs/{metadata['namespace']}/{metadata['name']}/{container}"
+    parameters = {key: request.query[key] for key in _PASSED if key in request.query}
+    limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+    try:
+        async with client.get(f"http://{host}:{port}{path}", params=parameters, timeout=limits) as answer:
+            if answer.status != 200:
+                text = (await answer.text()).strip()
+                raise ApiError(answer.status, _REASONS.get(answer.status, "InternalError"), text)
+            response = web.StreamResponse(headers={"Content-Type": "text/plain"})
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+    except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        raise ApiError(
+            500, "", f'Get "http://{host}:{port}{path}": dial tcp {host}:{port}: connect: {_why(error)}'
+        ) from None
+
+
+def _why(error: BaseException) -> str:
+    system = getattr(error, "os_error", None)
+    return str(system.strerror).lower() if system is not None and system.strerror else "i/o timeout"
