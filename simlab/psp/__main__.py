@@ -34,8 +34,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     version = chip.firmware
-    sys.stderr.write(f"SEV API:{version.api_major}.{version.api_minor} build:{version.build}
-")
+    sys.stderr.write(f"SEV API:{version.api_major}.{version.api_minor} build:{version.build}\n")
     sys.stderr.flush()
     with server:
         server.serve_forever(poll_interval=0.1)

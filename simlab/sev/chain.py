@@ -35,7 +35,10 @@ class PlatformChain:
         return b"".join(part.encode() for part in (self.pdh, self.pek, self.oca, self.cek))
 
     def verify(self) -> None:
-        """Check OCA (by itself), PEK (by OCA and CEK), PDH (by PEK). Raises SignatureError, WrongFieldError."""
+        """Check OCA (by itself), PEK (by OCA and CEK), PDH (by PEK).
+
+        Raises SignatureError or WrongFieldError.
+        """
         self.oca.verify(self.oca.issuer_key())
         self.pek.verify(self.oca.issuer_key())
         self.pek.verify(self.cek.issuer_key())
