@@ -64,8 +64,9 @@ class Borrowing:
             raise NotPermitted("node_configuration", f"writing {path} on the node")
         backup = f"{STATE}/backup/{self._journal.run}{path}"
         self._host.make_directory(posixpath.dirname(backup), mode=0o700)
-        self._host.run("cp --archive --reflink=auto -- %s %s", path, backup)
         self._take("file", path=path, backup=backup, sha256=self._host.sha256(path))
+        part = f"{backup}.part"
+        self._host.run("cp --archive --reflink=auto -- %s %s && mv -- %s %s", path, part, part, backup)
         self._host.write_file(path, data)
 
     def new_file(self, path: str, data: bytes) -> None:
@@ -171,13 +172,17 @@ class Borrowing:
 
     def _undo_file(self, details: dict[str, Any]) -> str:
         path, backup = details["path"], details["backup"]
-        if self._host.exists(backup):
+        if not self._is(path, details["sha256"]) and self._host.exists(backup):
             copy = f"{path}.sev-conformance"
             self._host.run("cp --archive -- %s %s && mv --force -- %s %s", backup, copy, copy, path)
-        if self._host.sha256(path) != details["sha256"]:
+        if not self._is(path, details["sha256"]):
             raise LabError(f"{path} on the host is not what it was, and its backup {backup} is not either")
         self._host.remove_file(backup)
+        self._host.remove_file(f"{backup}.part")
         return "as found, checksum compared"
+
+    def _is(self, path: str, sha256: str) -> bool:
+        return self._host.exists(path) and self._host.sha256(path) == sha256
 
     def _undo_new_file(self, details: dict[str, Any]) -> str:
         self._host.remove_file(details["path"])

@@ -56,5 +56,5 @@ def test_refusals_are_told_by_stage() -> None:
         (Stage.IMAGE, "Failed to pull image: failed to pull manifest", False),
     ],
 )
-def test_only_what_cannot_heal_ends_a_wait(stage: Stage, message: str, final: bool) -> None:  # noqa: FBT001
+def test_only_what_cannot_heal_ends_a_wait(stage: Stage, message: str, final: bool) -> None:
     assert refused_for_good(POD, stage, message) is final

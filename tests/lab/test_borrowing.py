@@ -1,0 +1,185 @@
+"""Borrowing on a host that is a dictionary of files, a cluster of pods and a database of rows."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lab.borrowing import RUN_LABEL, Borrowing
+from lab.errors import LabError, NotPermitted
+from lab.journal import Journal
+from lab.labfile import Permissions, Timeouts
+from lab.record import MemoryRecord
+
+TOML = "/opt/configuration.toml"
+
+
+@dataclass
+class Listing:
+    lines: list[str]
+
+
+@dataclass
+class FilesHost:
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def run(self, command: str, *args: str, **_: Any) -> Listing:
+        if command.startswith("find"):
+            return Listing(sorted((p for p in self.files if p.startswith(args[0])), reverse=True))
+        if command.startswith("cp"):
+            self.files[args[3]] = self.files[args[0]]
+            return Listing([])
+        raise AssertionError(command)
+
+    def make_directory(self, path: str, mode: int = 0o755) -> None: ...
+
+    def read_file(self, path: str) -> bytes:
+        return self.files[path]
+
+    def write_file(self, path: str, data: bytes, mode: int = 0o644) -> None:
+        self.files[path] = data
+
+    def remove_file(self, path: str) -> None:
+        self.files.pop(path, None)
+
+    def exists(self, path: str) -> bool:
+        return path in self.files
+
+    def sha256(self, path: str) -> str:
+        return hashlib.sha256(self.files[path]).hexdigest()
+
+
+@dataclass
+class PodsCluster:
+    pods: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
+        manifest["metadata"]["uid"] = "u"
+        self.pods[manifest["metadata"]["name"]] = manifest
+        return manifest
+
+    def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
+        return self.pods.get(name)
+
+    def delete(self, kind: str, name: str, namespace: str, uid: str, deadline: float) -> None:
+        del self.pods[name]
+
+
+@dataclass
+class RowsDatabase:
+    key_policy: int | None = None
+    broken: bool = False
+
+    def policy_of_secret(self, secret_id: str) -> int | None:
+        return self.key_policy
+
+    def set_secret_policy(self, secret_id: str, policy: int | None) -> None:
+        if self.broken:
+            raise LabError("the database is gone")
+        self.key_policy = policy
+
+
+@dataclass
+class Bench:
+    host: FilesHost = field(default_factory=FilesHost)
+    cluster: PodsCluster = field(default_factory=PodsCluster)
+    database: RowsDatabase = field(default_factory=RowsDatabase)
+    record: MemoryRecord = field(default_factory=MemoryRecord)
+
+    def borrowing(self, run: str, **permissions: bool) -> Borrowing:
+        @dataclass
+        class Lab:
+            permissions: Permissions
+            timeouts: Timeouts
+
+        return Borrowing(
+            lab=Lab(Permissions(**permissions), Timeouts()),  # type: ignore[arg-type]
+            host=self.host,  # type: ignore[arg-type]
+            cluster=self.cluster,  # type: ignore[arg-type]
+            database=lambda: self.database,  # type: ignore[arg-type, return-value]
+            journal=Journal(self.host, run),  # type: ignore[arg-type]
+            record=self.record,
+        )
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(host=FilesHost({TOML: b"stock"}))
+
+
+POD = {"metadata": {"namespace": "default", "name": "p"}}
+
+
+def borrow_everything(bench: Bench, run: str) -> Borrowing:
+    borrowing = bench.borrowing(run, node_configuration=True, kbs_policies=True)
+    borrowing.node_file(TOML, b"edited")
+    borrowing.new_file("/own/configuration.toml", b"own")
+    borrowing.pod({"metadata": dict(POD["metadata"])})
+    borrowing.policy_on_secret("key_id1", 11)
+    borrowing.policy_on_secret("key_id1", 12)
+    return borrowing
+
+
+def test_everything_is_back_and_the_journal_is_empty(bench: Bench) -> None:
+    borrowing = borrow_everything(bench, "run-1")
+    assert bench.host.files[TOML] == b"edited"
+    assert bench.database.key_policy == 12
+    borrowing.give_back()
+    assert bench.host.files == {TOML: b"stock"}
+    assert bench.cluster.pods == {}
+    assert bench.database.key_policy is None
+
+
+def test_a_later_run_gives_back_what_a_killed_one_borrowed(bench: Bench) -> None:
+    borrow_everything(bench, "run-1")
+    assert bench.borrowing("run-2").restore() == 5
+    assert bench.host.files == {TOML: b"stock"}
+    assert bench.cluster.pods == {}
+    assert bench.database.key_policy is None
+
+
+def test_what_cannot_be_given_back_stays_in_the_journal_and_hinders_nothing_else(bench: Bench) -> None:
+    borrowing = borrow_everything(bench, "run-1")
+    bench.database.broken = True
+    with pytest.raises(LabError, match=r"secret-policy key_id1: the database is gone"):
+        borrowing.give_back()
+    assert bench.host.files[TOML] == b"stock"
+    bench.database.broken = False
+    assert bench.borrowing("run-2").restore() == 2
+    assert bench.database.key_policy is None
+
+
+def test_a_file_that_is_neither_as_found_nor_backed_up_is_told(bench: Bench) -> None:
+    borrowing = bench.borrowing("run-1", node_configuration=True)
+    borrowing.node_file(TOML, b"edited")
+    backup = next(path for path in bench.host.files if "/backup/" in path)
+    bench.host.files[backup] = b"torn"
+    with pytest.raises(LabError, match=f"{TOML} on the host is not what it was"):
+        borrowing.give_back()
+
+
+def test_a_pod_of_somebody_else_under_the_same_name_is_left_alone(bench: Bench) -> None:
+    borrowing = bench.borrowing("run-1")
+    borrowing.pod({"metadata": dict(POD["metadata"])})
+    bench.cluster.pods["p"] = {"metadata": {"namespace": "default", "name": "p", "uid": "x", "labels": {}}}
+    with pytest.raises(LabError, match=RUN_LABEL):
+        borrowing.give_back()
+    assert "p" in bench.cluster.pods
+
+
+def test_without_the_permission_nothing_is_touched(bench: Bench) -> None:
+    borrowing = bench.borrowing("run-1")
+    with pytest.raises(NotPermitted, match="permissions.node_configuration"):
+        borrowing.node_file(TOML, b"edited")
+    with pytest.raises(NotPermitted, match="permissions.kbs_policies"):
+        borrowing.policy_on_secret("key_id1", 1)
+    assert bench.host.files == {TOML: b"stock"}
+
+
+def test_a_torn_journal_entry_is_named(bench: Bench) -> None:
+    bench.host.files["/var/lib/sev-conformance/journal/run-0-000001.json"] = b"{"
+    with pytest.raises(LabError, match=r"run-0-000001\.json on the host is no journal entry"):
+        bench.borrowing("run-1").restore()
