@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 from simlab.release import containerd_configuration, kata_configuration, paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
+    from simlab.artifacts import Artifacts
     from simlab.layout import Layout
 
 RUNTIME_CLASSES: Final = ("kata", "kata-clh", "kata-clh-tdx", "kata-qemu", "kata-qemu-sev", "kata-qemu-tdx")
@@ -40,12 +40,11 @@ _INERT_PROGRAM: Final = (
 )
 
 
-def install(layout: Layout, artifacts: Mapping[str, Path]) -> None:
+def install(layout: Layout, artifacts: Artifacts) -> None:
     """Do what the pre-install daemon and the install daemon do.
 
-    `artifacts` maps paths on the host (see `simlab.release.paths`) to the files to put there. An existing
-    containerd configuration is extended and its first state kept as `config.toml.bak`; files of an earlier
-    installation are written over.
+    An existing containerd configuration is extended and its first state kept as `config.toml.bak`; files of an
+    earlier installation are written over.
     """
     _pre_install(layout)
     install_artifacts(layout, artifacts)
@@ -53,14 +52,21 @@ def install(layout: Layout, artifacts: Mapping[str, Path]) -> None:
     _configure_containerd(layout)
 
 
-def install_artifacts(layout: Layout, artifacts: Mapping[str, Path]) -> None:
+def install_artifacts(layout: Layout, artifacts: Artifacts) -> None:
     """Copy the artefacts over the host's, as each start of the install pod does (see `kata-deploy.sh`)."""
     for path in _PROGRAMS:
         _write(layout, path, _INERT_PROGRAM, mode=0o755)
     for name, render in _CONFIGURATIONS.items():
         _write(layout, f"{paths.CONFIGURATIONS}/{name}", render())
     _link(layout, f"{paths.CONFIGURATIONS}/configuration.toml", "configuration-qemu.toml")
-    for path, source in artifacts.items():
+    guest_files = {
+        paths.FIRMWARE: artifacts.firmware,
+        paths.SEV_KERNEL: artifacts.kernel_sev,
+        paths.SEV_INITRD: artifacts.initrd_sev,
+        paths.KERNEL: artifacts.kernel,
+        paths.IMAGE: artifacts.image,
+    }
+    for path, source in guest_files.items():
         target = _on_host(layout, path)
         target.unlink(missing_ok=True)
         shutil.copyfile(source, target)

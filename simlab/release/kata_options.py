@@ -1,6 +1,6 @@
 """Options of kata's configuration files, with the defaults that CC-0.3.0's Makefile fills in.
 
-Source: kata-containers CC-0.3.0, `src/runtime/config/configuration-{qemu,clh}*.toml.in`, `src/runtime/Makefile`,
+Source: kata CC-0.3.0, `src/runtime/config/configuration-{qemu,clh}*.toml.in`, `src/runtime/Makefile`,
 and `tools/packaging/kata-deploy/local-build/kata-deploy-binaries.sh` (which sets `DEFSERVICEOFFLOAD=true`).
 The explanations are this project's own.
 """

@@ -1,0 +1,1 @@
+"""containerd as the kubelet sees it: the container runtime interface, its configuration, its images."""

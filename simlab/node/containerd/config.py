@@ -1,0 +1,97 @@
+"""containerd's configuration file: which runtimes there are, and where their images are pulled."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Final
+
+from simlab.node.rpc import RpcError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simlab.node.host import Host
+
+PATH: Final = "/etc/containerd/config.toml"
+_DROP_IN: Final = "/etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf"
+_CC_BINARY: Final = "/opt/confidential-containers/bin/containerd"
+_DEFAULT_SANDBOX_IMAGE: Final = "registry.k8s.io/pause:3.6"
+_RUNC_TYPE: Final = "io.containerd.runc.v2"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One entry of `containerd.runtimes`."""
+
+    name: str
+    runtime_type: str
+    cri_handler: str = ""
+    pod_annotations: tuple[str, ...] = ()
+    config_path: str = ""
+
+    def passed_through(self, annotations: Mapping[str, str]) -> dict[str, str]:
+        """The pod's annotations that this runtime gets to see (`pod_annotations`, patterns)."""
+        return {
+            key: value
+            for key, value in annotations.items()
+            if any(fnmatchcase(key, pattern) for pattern in self.pod_annotations)
+        }
+
+
+@dataclass(frozen=True)
+class ContainerdConfig:
+    """containerd's configuration as far as this node needs it."""
+
+    sandbox_image: str
+    default_runtime: str
+    runtimes: Mapping[str, Runtime]
+    confidential: bool
+    """Whether the containerd that the unit starts is CoCo's fork; upstream's knows no `cri_handler`."""
+
+    def runtime(self, handler: str) -> Runtime:
+        """The runtime of a RuntimeClass' handler (empty: the default). Raises RpcError for one that is missing."""
+        name = handler or self.default_runtime
+        if name not in self.runtimes:
+            # containerd 1.6 pkg/cri/server/helpers.go and sandbox_run.go, getSandboxRuntime
+            reason = f'no runtime for "{name}" is configured'
+            raise RpcError("Unknown", f"failed to get sandbox runtime: {reason}")
+        return self.runtimes[name]
+
+
+def load(host: Host) -> ContainerdConfig:
+    """Read the configuration; without a file, containerd's defaults hold. Raises RpcError when it cannot be read."""
+    try:
+        document = tomllib.loads(host.read_text(PATH))
+    except tomllib.TOMLDecodeError as error:
+        raise RpcError("Unavailable", f"containerd: failed to load TOML: {PATH}: {error}") from None
+    cri = _dig(document, "plugins", "io.containerd.grpc.v1.cri") or _dig(document, "plugins", "cri")
+    section = _dig(cri, "containerd")
+    runtimes = {name: _runtime(name, table) for name, table in _dig(section, "runtimes").items()}
+    runtimes.setdefault("runc", Runtime("runc", _RUNC_TYPE))
+    return ContainerdConfig(
+        sandbox_image=str(cri.get("sandbox_image", _DEFAULT_SANDBOX_IMAGE)),
+        default_runtime=str(section.get("default_runtime_name", "runc")),
+        runtimes=runtimes,
+        confidential=_CC_BINARY in host.read_text(_DROP_IN) and host.local(_CC_BINARY).exists(),
+    )
+
+
+def _runtime(name: str, table: Mapping[str, Any]) -> Runtime:
+    return Runtime(
+        name=name,
+        runtime_type=str(table.get("runtime_type", "")),
+        cri_handler=str(table.get("cri_handler", "")),
+        pod_annotations=tuple(table.get("pod_annotations", ())),
+        config_path=str(_dig(table, "options").get("ConfigPath", "")),
+    )
+
+
+def _dig(table: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    for key in keys:
+        found = table.get(key, {})
+        if not isinstance(found, dict):
+            return {}
+        table = found
+    return table

@@ -1,0 +1,22 @@
+"""Which memory encryption the host offers (kata CC-0.3.0 `virtcontainers/hypervisor_linux_amd64.go`, `qemu_amd64.go`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from simlab.node.kata.errors import ShimError
+
+if TYPE_CHECKING:
+    from simlab.node.host import Host
+
+_SEV: Final = "/sys/module/kvm_amd/parameters/sev"
+
+# EPYC 7003: CPUID 8000001F EBX, bits 5:0 and 11:6.
+C_BIT_POSITION: Final = 51
+REDUCED_PHYSICAL_BITS: Final = 5
+
+
+def require_sev(host: Host) -> None:
+    """Raise ShimError unless kvm_amd has SEV switched on."""
+    if host.read_text(_SEV)[:1] not in ("1", "Y"):
+        raise ShimError("This system doesn't support Confidential Computing (Guest Protection)")
