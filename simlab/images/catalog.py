@@ -52,7 +52,7 @@ def nginx(busybox: bytes) -> oci.Image:
             "opt/bitnami/scripts/nginx/entrypoint.sh": Entry(_NGINX_ENTRYPOINT, 0o755),
             "opt/bitnami/scripts/nginx/run.sh": Entry(
                 b'#!/bin/sh\necho "nginx 08:00:00.00 INFO  ==> ** Starting NGINX **"\n'
-                b"exec httpd -f -vv -p 8080 -h /app\n",
+                b"httpd -f -vv -p 8080 -h /app &\ntrap 'kill $!; exit 0' TERM QUIT\nwait\n",
                 0o755,
             ),
             "app/index.html": Entry(
@@ -82,7 +82,12 @@ def encrypted_busybox(
     sealed = oci.Layer(ciphertext, layer.digest(plain), oci.LAYER_GZIP_ENCRYPTED, annotations)
     process = {
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
-        "Cmd": ["/bin/sh", "-c", "echo encrypted busybox is up; exec tail -f /dev/null"],
+        # A first process that ignores SIGTERM would be waited for until it is killed.
+        "Cmd": [
+            "/bin/sh",
+            "-c",
+            "trap 'exit 0' TERM; echo encrypted busybox is up; tail -f /dev/null & wait",
+        ],
     }
     return oci.build([sealed], process)
 

@@ -61,7 +61,7 @@ class Registry:
         """Answer one request below `/v2/`."""
         route = _ROUTE.fullmatch(request.path)
         name = route["name"] if route else ""
-        if self._bearer and not self._bearer.allows(request, name):
+        if self._bearer and not self._allows(request, name):
             return _refusal("UNAUTHORIZED", self._bearer.challenge(request, name))
         if request.path == "/v2/":
             return web.json_response({}, headers=_VERSION)
@@ -72,6 +72,11 @@ class Registry:
         if not Store.is_name(name):
             return _refusal("NAME_INVALID")
         return await self._handlers[route["what"]](request, name, route["item"])
+
+    def _allows(self, request: web.Request, name: str) -> bool:
+        """With tokens, a repository that does not exist looks like one that is private, as on Docker Hub."""
+        known = not name or (Store.is_name(name) and self._store.has_repository(name))
+        return known and self._bearer is not None and self._bearer.allows(request, name)
 
     async def _manifests(self, request: web.Request, name: str, reference: str) -> web.StreamResponse:
         if request.method == "PUT":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_KEY_SERVICE: Final = "kdsintf.amd.com"
-
 
 def application(layout: Layout) -> web.Application:
-    """Make the web application of all hosts: registries, AMD's key service, and `layout.internet/<host>/`."""
+    """Make the web application of all hosts: the registries, and `layout.internet/<host>/` for the others.
+
+    Among the latter is AMD's key service, which has each chip's certificate at `/cek/id/<chip id>`.
+    """
     docker_bearer = Bearer("https://auth.docker.io/token", "registry.docker.io")
     docker_hub = Registry(Store(layout.registry / "docker.io"), docker_bearer)
     quay_bearer = Bearer("https://quay.io/v2/auth", "quay.io")
@@ -34,16 +35,11 @@ def application(layout: Layout) -> web.Application:
     async def quay_host(request: web.Request) -> web.StreamResponse:
         return await (quay_bearer.issue(request) if request.path == "/v2/auth" else quay.handle(request))
 
-    async def key_service(request: web.Request) -> web.StreamResponse:
-        # AMD's service has a certificate for each chip identifier: /cek/id/<hex>.
-        return await static.serve(request, layout.platform / "kds", request.path)
-
     hosts: dict[str, Handler] = {
         "registry-1.docker.io": docker_hub.handle,
         "docker.io": docker_hub.handle,
         "auth.docker.io": token,
         "quay.io": quay_host,
-        _KEY_SERVICE: key_service,
     }
 
     async def dispatch(request: web.Request) -> web.StreamResponse:
