@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,20 @@ def main() -> int:
     sockets = Sockets(options.ssh_fd, options.ssh_port, options.api_fd, options.api_port)
     for descriptor in (sockets.ssh_fd, sockets.api_fd):
         os.set_inheritable(descriptor, False)
+    _uncover_proc()
     return asyncio.run(supervise(Layout(options.root), sockets))
+
+
+def _uncover_proc() -> None:
+    """Mount /proc once more: run by root, bubblewrap covers parts of it.
+
+    The kernel refuses a container of a guest its own /proc as long as none in sight is whole
+    (Linux `fs/namespace.c`, `mnt_already_visible`).
+    """
+    command = ["mount", "-t", "proc", "-o", "nosuid,nodev,noexec", "proc", "/proc"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        _log.warning("/proc could not be mounted again: %s", done.stderr.strip())
 
 
 def _explain(failure: Exception) -> str:
