@@ -76,6 +76,7 @@ def holder_argv(layout: Layout) -> list[str]:
         argv += ["--ro-bind", str(kernel_folder(layout) / name), target]
     argv += ["--bind", str(layout.psp_socket), "/dev/sev"]
     argv += ["--bind", str(control_socket(layout)), "/run/simlab/control.sock"]
+    argv += ["--ro-bind", str(layout.log), "/run/simlab/log"]
     kubectl = shutil.which("kubectl")
     if kubectl and not kubectl.startswith(("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")):
         argv += ["--ro-bind", kubectl, "/usr/local/bin/kubectl"]

@@ -14,12 +14,21 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
 
 TOOLS: Final = Path(__file__).parent / "tools"
+_PYTHON_TOOLS: Final = ("crictl", "docker", "sevctl", "systemctl")
+_LIBRARY: Final = "/usr/local/lib/simlab"
 
 _FOLDERS: Final = (
-    *("boot", "dev", "home", "media", "mnt", "proc", "run/simlab", "run/containerd", "srv", "sys"),
+    *("boot", "dev", "home", "media", "mnt", "proc", "run/simlab/log", "run/containerd", "srv", "sys"),
     *("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/share"),
     *("usr/local/bin", "usr/local/sbin", "usr/local/lib", "usr/local/share", "usr/libexec/openssh"),
-    *("etc/alternatives", "etc/containerd", "etc/kubernetes", "etc/pki/tls/certs", "etc/ssl/certs"),
+    *(
+        "etc/alternatives",
+        "etc/containerd",
+        "etc/kubernetes",
+        "etc/selinux",
+        "etc/pki/tls/certs",
+        "etc/ssl/certs",
+    ),
     *("etc/sysconfig", "etc/yum.repos.d", "opt", "root/.kube", "root/.ssh"),
     *("var/lib/containerd", "var/lib/docker", "var/lib/kubelet", "var/log/journal", "var/tmp"),
 )
@@ -105,7 +114,7 @@ def create(layout: Layout) -> None:
     _write_texts(layout)
     _trust_the_internet(layout)
     _give_kubernetes_access(layout)
-    _install_tools(root)
+    _install_tools(layout)
     _install_sev_snp_measure(root / "root/sev-snp-measure")
 
 
@@ -133,6 +142,7 @@ def _write_texts(layout: Layout) -> None:
         "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
         "etc/passwd": _ACCOUNTS,
         "etc/group": _GROUP,
+        "etc/selinux/config": "SELINUX=disabled\nSELINUXTYPE=targeted\n",
         "etc/shells": "/bin/sh\n/bin/bash\n",
         "etc/profile": "umask 022\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
@@ -168,12 +178,25 @@ def _give_kubernetes_access(layout: Layout) -> None:
     shutil.copyfile(layout.pki / "ca.crt", kubernetes / "pki/ca.crt")
 
 
-def _install_tools(root: Path) -> None:
-    for tool in TOOLS.iterdir():
-        if tool.is_file():
-            target = root / "usr/local/bin" / tool.name
-            shutil.copyfile(tool, target)
-            target.chmod(0o755)
+def _install_tools(layout: Layout) -> None:
+    """Put the tools where they are found: shell scripts as they are, Python modules behind a launcher."""
+    programs = layout.host / "usr/local/bin"
+    library = layout.host / _LIBRARY.lstrip("/")
+    tools = library / "simlab/machine/tools"
+    shutil.copytree(TOOLS, tools, ignore=shutil.ignore_patterns("bin", "__pycache__"))
+    for package in (library / "simlab", library / "simlab/machine"):
+        (package / "__init__.py").touch()
+    texts = {script.name: script.read_text() for script in (TOOLS / "bin").iterdir()}
+    for name in _PYTHON_TOOLS:
+        # Only the standard library is needed, and no site means a quicker start.
+        start = f"exec /usr/bin/python3 -SP -m simlab.machine.tools.{name}"
+        texts[name] = f'#!/bin/sh\nPYTHONPATH={_LIBRARY} {start} "$@"\n'
+    for name, text in texts.items():
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    chain = layout.host / "usr/local/share/sevctl/ask_ark.cert"
+    chain.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(layout.platform / "ask_ark.cert", chain)
 
 
 def _install_sev_snp_measure(clone: Path) -> None:
