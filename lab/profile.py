@@ -1,27 +1,38 @@
-"""The schema of a profile: the versions under qualification, and what the guide expects of them."""
+"""The schema of a profile: the versions under qualification, and what the guide expects of them.
+
+The text under each key is its documentation: `docs/profiles.md` is tested against it.
+"""
 
 from __future__ import annotations
 
 from lab.labfile import Section
-from lab.values import HostPath, Name
+from lab.values import HostPath, Name, Text
 
 
 class Kata(Section):
     """Paths and defaults of the release's kata, as its installer leaves them on a node."""
 
     sev_configuration: HostPath
+    """The TOML of the RuntimeClass for SEV."""
     sev_initrd: HostPath
-    sev_runtime_class: str
-    plain_runtime_class: str
-    kernel_params_anchor: str
+    """The initrd that this TOML names."""
+    sev_runtime_class: Name
+    """The RuntimeClass for SEV."""
+    plain_runtime_class: Name
+    """The RuntimeClass for unencrypted images (guide: example one)."""
+    kernel_params_anchor: Text
+    """The kernel parameter after which the guide puts those of the online KBC."""
 
 
 class KbcSettings(Section):
     """What tells one KBC from the other in kata's configuration."""
 
     name: Name
-    secret_type: str
-    secret_guid: str
+    """The KBC's name in the kernel parameter `agent.aa_kbc_params`."""
+    secret_type: Text
+    """kata's `guest_pre_attestation_secret_type`."""
+    secret_guid: Text
+    """kata's `guest_pre_attestation_secret_guid`."""
 
 
 class Kbcs(Section):
@@ -32,32 +43,45 @@ class Kbcs(Section):
 
 
 class StockKbs(Section):
-    """The data that simple-kbs comes with (db/initial-data.sql)."""
+    """simple-kbs as the guide starts it, with the data that it comes with."""
 
-    tag: str
-    key_id: str
-    keyset_id: str
-    network: str
-    database_container: str
-    server_container: str
+    tag: Text
+    """The release, as a git tag."""
+    key_id: Text
+    """The key of the encrypted busybox: its `secret_id` in the database."""
+    keyset_id: Text
+    """The keyset that lists this key: its `keysetid`."""
+    network: Text
+    """The docker network of its containers."""
+    database_container: Text
+    """The name of the database's container, as a regular expression."""
+    server_container: Text
+    """The name of the server's container, as a regular expression."""
 
 
 class ProfileImages(Section):
     """The guide's images."""
 
-    nginx: str
-    encrypted_busybox: str
+    nginx: Text
+    """Example one."""
+    encrypted_busybox: Text
+    """Example two."""
 
 
 class Profile(Section):
     """One pair of an operating system and a CoCo release."""
 
     name: Name
-    title: str
-    operating_system: str
+    """The file's name without `.toml`."""
+    title: Text
+    """What reports call it."""
+    operating_system: Text
+    """The operating system of the host."""
     certificate_chain: HostPath
+    """Where the guide puts the platform's SEV certificate chain."""
     kata: Kata
     kbc: Kbcs
     kbs: StockKbs
     images: ProfileImages
-    runtime_classes: list[str]
+    runtime_classes: list[Name]
+    """The RuntimeClasses that the operator makes, each with the handler of its name."""

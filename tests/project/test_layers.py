@@ -1,4 +1,4 @@
-"""import-linter's contracts in pyproject.toml catch what they are for; `tox -e layers` holds the code to them."""
+"""import-linter's contracts in pyproject.toml catch what they are for; `tox -e layers` applies them."""
 
 from __future__ import annotations
 
