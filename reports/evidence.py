@@ -44,8 +44,8 @@ class EvidenceStore:
 def redacted_bytes(body: str | bytes | dict[str, Any] | list[Any], redactor: Redactor) -> tuple[str, bytes]:
     """The media type of `body` and its redacted bytes.
 
-    Objects are redacted string by string before they become JSON, whose escapes could hide a secret. Bytes that
-    are no UTF-8 are redacted as well: `surrogateescape` keeps what it cannot decode.
+    Objects are redacted string by string before they become JSON, whose escapes could hide a secret. Bytes
+    that are no UTF-8 are redacted as well: `surrogateescape` keeps what it cannot decode.
     """
     if isinstance(body, str):
         return TEXT, redactor(body).encode("utf-8", "surrogateescape")

@@ -69,9 +69,14 @@ class RunFolder:
         if self._journals.is_dir():
             self._journals.rmdir()
 
+    @property
+    def latest(self) -> Path:
+        """The name under which the newest run is found."""
+        return self.path.parent.parent / LATEST
+
     def publish(self) -> None:
-        """Make this run `reports/latest`, in one step: whoever looks sees the old run or the new one."""
-        latest = self.path.parent.parent / LATEST
+        """Make this run the latest, in one step: whoever looks sees the old run or the new one."""
+        latest = self.latest
         fresh = latest.with_name(f".{LATEST}-{self.id}")
         fresh.symlink_to(os.path.relpath(self.path, latest.parent), target_is_directory=True)
         fresh.replace(latest)

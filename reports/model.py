@@ -18,7 +18,7 @@ from lab.verdict import Verdict
 class Model(BaseModel):
     """A part of the results: closed to fields that nobody documented."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
 
 
 class Evidence(Model):

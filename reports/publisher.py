@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,16 +14,17 @@ from reports.allure_results import complete_allure
 from reports.clauses import Catalogue
 from reports.events import JournalReader
 from reports.run import Run
+from reports.terminal import Display, is_live, real_stdout
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-    from pathlib import Path
 
     from lab.secret import Redactor
     from reports.folder import RunFolder
     from reports.model import Results
 
 # The property of a pytest report that names its scenario.
+PAGE: Final = "index.html"
 PROPERTY: Final = "scenario"
 # How often the journals of xdist workers are read, in seconds: as fast as a person sees.
 _READING: Final = 0.2
@@ -46,6 +49,22 @@ class Publisher:
         self._redactor = redactor
         self._workers = WorkerJournals(folder, self.run)
         self._other_failures = 0
+        stream = real_stdout()
+        self._display = Display(self.run, stream, live=is_live(stream, os.environ))
+        self.run.listen(self._display)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Let the run speak for itself: pytest's own reporter goes on, unheard."""
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            # Unregistering it would break who asks for it (xdist, pytest-timeout); -q does not silence those.
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - closed with the session
+            self._config.add_cleanup(nowhere.close)
+            silent = pytest.TerminalReporter(self._config, nowhere)
+            reporter._tw = silent._tw  # noqa: SLF001 - pytest 9.1 has no public way
+        lab, profile = self.run.lab.get("name", "unnamed"), self.run.profile.get("title", "unnamed")
+        self._display.begin(f"Conformance run {self.run.id}: lab {lab}, {profile}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -58,12 +77,14 @@ class Publisher:
         """Note a feature or module that could not be collected: no scenario of it can be proved."""
         if report.failed:
             last = report.longreprtext.strip().splitlines()[-1:]
+            self._display.problem(self._redactor(report.longreprtext))
             self.run.problem(self._redactor(f"{report.nodeid} cannot be collected: {' '.join(last)}"))
 
     @pytest.hookimpl
     def pytest_internalerror(self, excrepr: object) -> None:
         """Note an error in pytest or one of its plugins, this one included."""
         last = str(excrepr).strip().splitlines()[-1:]
+        self._display.problem(self._redactor(str(excrepr)))
         self.run.problem(self._redactor(f"internal error: {' '.join(last)}"))
 
     @pytest.hookimpl
@@ -99,6 +120,7 @@ class Publisher:
             write(results, self.folder.path)
             self.folder.drop_journals()
             self.folder.publish()
+            self._display.end(results, os.path.relpath(self.folder.latest / PAGE))
 
     def _exit_code(self, pytest_says: int) -> int:
         """0 only when all that was selected is proved; what pytest says of usage and interruptions stays."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -39,7 +40,6 @@ from reports.verdicts import Contacts, Outcome, judge, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
-    from pathlib import Path
 
     from lab.record import Wait
     from lab.secret import Redactor
@@ -53,9 +53,9 @@ def start(
 ) -> RunRecorder:
     """Begin a run: make its folder below `runs`, and register what records and reports it.
 
-    Call it from the root conftest's `pytest_configure`: allure-pytest reads its folder in a `pytest_configure`
-    of its own, which pytest calls later (plugins configure in the reverse order of their loading). `lab` and
-    `profile` are shown in the results as they are, but for their secrets.
+    Call it from the root conftest's `pytest_configure`: allure-pytest reads its folder in one of its own,
+    which pytest calls later (plugins configure in the reverse order of their loading). `lab` and `profile`
+    are shown in the results as they are, but for their secrets.
     """
     treat_sigterm_as_sigint(config)
     worker_input = getattr(config, "workerinput", None)
@@ -203,11 +203,11 @@ class RunRecorder:
         error = call.excinfo.value
         outcome = judge(error, self._contacts)
         if report.when == "teardown":
-            self._clean_up_failed(error, report)
+            self._clean_up_failed(call.excinfo, item.config.rootpath)
             return report
         self._settle(
             Outcome(outcome.verdict, self.redactor(outcome.reason), outcome.owner),
-            detail=self.redactor(_detail(error, report)),
+            detail=self.redactor(_detail(call.excinfo, item.config.rootpath)),
         )
         if outcome.verdict in (Verdict.NOT_PROVEN, Verdict.NOT_APPLICABLE):
             path, line, _ = report.location
@@ -289,17 +289,17 @@ class RunRecorder:
         self.current.detail = detail
         self.current.seconds = round(time.monotonic() - self._began, 3)
 
-    def _clean_up_failed(self, error: BaseException, report: pytest.TestReport) -> None:
+    def _clean_up_failed(self, info: pytest.ExceptionInfo[BaseException], root: Path) -> None:
         """A failed clean-up makes a scenario *broken*, but never hides that the product failed."""
         scenario = self.current
         if scenario is None:
             return
-        scenario.cleanup = self.redactor(one_line(error))
+        scenario.cleanup = self.redactor(one_line(info.value))
         if scenario.verdict not in (Verdict.FAILED, Verdict.BROKEN):
             scenario.verdict = Verdict.BROKEN
             scenario.reason = f"clean-up: {scenario.cleanup}"
             scenario.owner = None
-            scenario.detail = self.redactor(_detail(error, report))
+            scenario.detail = self.redactor(_detail(info, root))
 
     def _end(self) -> None:
         """Close the scenario, with its clean-up."""
@@ -312,13 +312,15 @@ class RunRecorder:
         self._tell(SessionChanged(process=self._process, facts=self._session))
 
 
-def _detail(error: BaseException, report: pytest.TestReport) -> str:
+def _detail(info: pytest.ExceptionInfo[BaseException], root: Path) -> str:
     """More than the reason's one line, where there is more to know.
 
     A `LabError` is clear by its contract, and an assertion's text is pytest's. Anything else is a bug of the
-    suite, and shows its traceback.
+    suite, and shows its traceback as far as it is the suite's own code (below `root`).
     """
+    error = info.value
     if isinstance(error, (LabError, AssertionError, pytest.fail.Exception, pytest.skip.Exception)):
         text = str(error).strip()
         return text if text != one_line(error) else ""
-    return report.longreprtext
+    own = info.traceback.filter(lambda entry: Path(entry.path).is_relative_to(root))
+    return str(info.getrepr(style="short", tbfilter=lambda _info: own or info.traceback))

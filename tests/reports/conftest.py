@@ -1,135 +1,17 @@
-"""A small conformance suite, run by the recorder as the real one is, and the results it leaves."""
+"""Fixtures of the tests of reports."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
+from typing import TYPE_CHECKING
 
 import pytest
 
-from reports.model import Results, ScenarioResult
+from tests.reports.small_suite import Suite
 
 if TYPE_CHECKING:
-    from lab.verdict import Verdict
-
-pytest_plugins = ["pytester"]
-
-ROOT = Path(__file__).parents[2]
-PASSWORD = 'correct "horse" staple'
-
-CONFTEST = f"""
-import pathlib
-import pytest
-from lab.errors import DeadlineExceeded, NotApplicable, NotProven, Unreachable
-from lab.record import Finding, Operation, Wait
-from lab.secret import Redactor, Secret
-from pytest_bdd import given, parsers, then, when
-from reports import recorder
-
-PASSWORD = {PASSWORD!r}
-
-def pytest_configure(config):
-    redactor = Redactor()
-    redactor.learn(Secret(PASSWORD))
-    config.stash_record = recorder.start(
-        config,
-        runs=pathlib.Path(config.rootpath, "reports", "runs"),
-        redactor=redactor,
-        lab={{"name": "small", "password": PASSWORD}},
-        profile={{"name": "p", "title": "Profile"}},
-    )
-
-@pytest.fixture(scope="session")
-def record(request):
-    return request.config.stash_record
-
-def operation(name, **fields):
-    return Operation(**dict(name=name, looked_at="l", before="b", after="a", changed=True, verified_by="v",
-                            undone_by="u") | fields)
-
-@given("a lab")
-def _():
-    pass
-
-@then("it holds")
-def _(record):
-    record.evidence("answer", "all is well")
-
-@then("it does not hold")
-def _():
-    assert 1 == 2, "the product broke it"
-
-@then(parsers.parse("number {{number:d}} is even"))
-def _(number):
-    assert number % 2 == 0, f"{{number}} is odd"
-"""
-
-
-@dataclass(frozen=True)
-class Left:
-    """What a run left behind."""
-
-    exit_code: int
-    folder: Path
-    output: str
-    results: Results
-
-    def scenario(self, name: str) -> ScenarioResult:
-        return next(scenario for scenario in self.results.scenarios if scenario.name == name)
-
-    def verdicts(self) -> dict[str, Verdict]:
-        return {scenario.name: scenario.verdict for scenario in self.results.scenarios}
-
-    def junit(self) -> ET.Element:
-        return ET.parse(self.folder / "junit.xml").getroot()  # noqa: S314 - written by this run
-
-    def texts(self) -> dict[str, str]:
-        """Every file that the run wrote, as text."""
-        files = [path for path in self.folder.rglob("*") if path.is_file()]
-        return {path.name: path.read_bytes().decode("utf-8", "replace") for path in files}
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A project of one feature (or more), whose steps a test adds to `CONFTEST`'s."""
-
-    pytester: pytest.Pytester
-
-    def write(self, feature: str, steps: str = "", name: str = "small") -> None:
-        conftest = CONFTEST + steps
-        self.pytester.makefile(".ini", pytest="[pytest]\n")
-        self.pytester.path.joinpath("conftest.py").write_text(conftest, encoding="utf-8")
-        self.add_feature(feature, name)
-
-    def add_feature(self, feature: str, name: str) -> None:
-        self.pytester.path.joinpath(f"{name}.feature").write_text(feature, encoding="utf-8")
-        module = f"from pytest_bdd import scenarios\nscenarios({name + '.feature'!r})\n"
-        self.pytester.path.joinpath(f"test_{name}.py").write_text(module, encoding="utf-8")
-
-    def run(self, *arguments: str) -> Left:
-        result = self.pytester.runpytest_subprocess("-p", "no:randomly", *arguments, timeout=60)
-        return self.left(int(result.ret), "\n".join([*result.outlines, *result.errlines]))
-
-    def left(self, exit_code: int, output: str) -> Left:
-        folder = (self.pytester.path / "reports" / "latest").resolve(strict=True)
-        results = Results.model_validate_json((folder / "results.json").read_bytes())
-        return Left(exit_code, folder, output, results)
+    from pathlib import Path
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Suite:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    # The outer run's own settings must not reach the inner one.
-    for variable in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT"):
-        monkeypatch.delenv(variable, raising=False)
-    return Suite(pytester)
-
-
-def allure(left: Left) -> dict[str, dict[str, Any]]:
-    """Allure's results by their names."""
-    import json  # noqa: PLC0415
-
-    files = (left.folder / "allure-results").glob("*-result.json")
-    return {entry["name"]: entry for entry in (json.loads(path.read_bytes()) for path in files)}
+def suite(tmp_path: Path) -> Suite:
+    return Suite(tmp_path)

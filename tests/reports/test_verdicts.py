@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from lab.verdict import Verdict
 
 if TYPE_CHECKING:
-    from tests.reports.conftest import Suite
+    from tests.reports.small_suite import Suite
 
 FEATURE = """\
 Feature: One machine
@@ -170,7 +170,7 @@ def test_no_selection_is_not_exit_0(suite: Suite) -> None:
 
 def test_a_failing_test_that_is_no_scenario_counts(suite: Suite) -> None:
     suite.write(OK)
-    suite.pytester.makepyfile(test_other="def test_it(): assert False")
+    (suite.path / "test_other.py").write_text("def test_it(): assert False")
     assert suite.run().exit_code == 1
 
 

@@ -1,0 +1,253 @@
+"""What the terminal shows: while a run goes on, and when it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from lab.verdict import Verdict
+from reports.events import Event, Finished, Planned, Started, StepStarted, Waited
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rich.console import RenderableType
+
+    from reports.model import Results, ScenarioResult
+    from reports.run import Run
+
+STYLE: Final = {
+    Verdict.PASSED: "green",
+    Verdict.FAILED: "bold red",
+    Verdict.BROKEN: "bold magenta",
+    Verdict.NOT_PROVEN: "yellow",
+    Verdict.NOT_APPLICABLE: "dim",
+}
+_LABEL_WIDTH: Final = max(len(verdict) for verdict in Verdict)
+# Without a live line, a wait is told each time that so many seconds of it have passed: enough to see in a CI
+# log that the run lives.
+_TELL_WAITS_EVERY: Final = 30.0
+
+
+def real_stdout() -> TextIO:
+    """The terminal itself, past pytest's capture of what tests print; to be called while capture is off."""
+    try:
+        number = os.dup(sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout is no file: pytest runs inside of another program
+        return sys.stdout
+    encoding = sys.stdout.encoding or "utf-8"
+    return os.fdopen(number, "w", encoding=encoding, errors="replace", buffering=1)
+
+
+def is_live(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether a line that rewrites itself is welcome on `stream`: a person's terminal, not a log."""
+    quiet = environment.get("CI") or environment.get("NO_COLOR") or environment.get("TERM") == "dumb"
+    return stream.isatty() and not quiet
+
+
+class Display:
+    """Shows a run. Told events by any thread, one at a time."""
+
+    def __init__(self, run: Run, stream: TextIO, *, live: bool) -> None:
+        self._run = run
+        self._console = Console(
+            file=stream, force_terminal=live, no_color=not live, highlight=False, emoji=False, markup=False
+        )
+        self._lock = threading.Lock()
+        self._since: dict[str | None, float] = {}
+        self._waits: dict[str | None, tuple[Waited, float]] = {}
+        self._told: dict[str | None, float] = {}
+        self._started = time.monotonic()
+        self._spinner = Spinner("dots")
+        self._live: Live | None = None
+        if live:
+            self._live = Live(
+                get_renderable=self._now, console=self._console, refresh_per_second=8, transient=True,
+                redirect_stdout=False, redirect_stderr=False,
+            )  # fmt: skip
+
+    def begin(self, title: str) -> None:
+        """Say what begins, and show it live where that is welcome."""
+        self._print(Text(title, style="bold"))
+        if self._live:
+            self._live.start()
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Planned():
+                with self._lock:
+                    first = None not in self._since
+                    self._since.setdefault(None, time.monotonic())
+                if first:
+                    self._print(Text(_plural(len(event.scenarios), "scenario") + " selected", style="dim"))
+            case Started() | StepStarted():
+                with self._lock:
+                    self._since[event.scenario] = time.monotonic()
+                    self._waits.pop(event.scenario, None)
+                    self._told.pop(event.scenario, None)
+            case Waited():
+                self._waited(event)
+            case Finished():
+                with self._lock:
+                    self._since.pop(event.scenario.id, None)
+                    self._waits.pop(event.scenario.id, None)
+                self._print(*_lines(event.scenario))
+
+    def problem(self, text: str) -> None:
+        """Show at once what disturbs the run as a whole."""
+        self._print(Text(text, style="bold red"))
+
+    def end(self, results: Results, report: str) -> None:
+        """Take the live line away and close with a verdict per scenario, the causes, and the answer."""
+        if self._live:
+            self._live.stop()
+        self._print(Text())
+        for line in summary(results, report):
+            self._print(line)
+
+    def _waited(self, event: Waited) -> None:
+        """Remember a wait for the live line; without one, tell it from time to time."""
+        with self._lock:
+            self._waits[event.scenario] = (event, time.monotonic())
+            due = self._told.get(event.scenario, 0.0) + _TELL_WAITS_EVERY <= event.elapsed
+            if due:
+                self._told[event.scenario] = event.elapsed
+        if due and self._live is None:
+            self._print(Text(f"{'':{_LABEL_WIDTH}}           … {_wait(event, 0.0)}", style="dim"))
+
+    def _now(self) -> RenderableType:
+        """The live part: a line for the run, and one for each scenario under way."""
+        run = self._run
+        with self._lock:
+            under_way = dict(run.under_way)
+            since, waits = dict(self._since), dict(self._waits)
+        now = time.monotonic()
+        done = Text(
+            f"{len(run.ended)} of {len(run.scenarios)}  {_duration(now - self._started)}", style="dim"
+        )
+        self._spinner.update(text=done)
+        lines: list[RenderableType] = [self._spinner]
+        for identifier, step in under_way.items():
+            scenario = run.scenarios[identifier]
+            what = (
+                f"{scenario.steps[step].keyword} {scenario.steps[step].text}"
+                if step is not None
+                else "set-up"
+            )
+            line = Text(no_wrap=True, overflow="ellipsis")
+            line.append(f"  {scenario.name}", style="bold").append(f"  {what}")
+            line.append(f"  {_duration(now - since.get(identifier, now))}", style="dim")
+            lines.append(line)
+            if identifier in waits:
+                lines.append(_wait_line(*waits[identifier], now))
+        if not under_way and None in waits:
+            lines.append(_wait_line(*waits[None], now))
+        return Group(*lines)
+
+    def _print(self, *lines: Text) -> None:
+        for line in lines:
+            self._console.print(line, soft_wrap=True)
+
+
+def summary(results: Results, report: str) -> list[Text]:
+    """The end of a run: a verdict per scenario, causes and findings, the answer."""
+    lines: list[Text] = []
+    feature = None
+    for scenario in results.scenarios:
+        if scenario.feature != feature:
+            feature = scenario.feature
+            lines.append(Text(feature, style="bold"))
+        line = Text("  ").append(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
+        line.append(f" {scenario.seconds:7.1f} s  {scenario.name}")
+        if scenario.clauses:
+            line.append(f"  {' '.join(scenario.clauses)}", style="dim")
+        lines.append(line)
+    lines += _causes(results) + _findings(results)
+    lines += [Text(f"problem: {problem}", style="bold red") for problem in results.run.problems]
+    lines += [Text(), _answer(results), Text(f"Report: {report}")]
+    return lines
+
+
+def _causes(results: Results) -> list[Text]:
+    """Why scenarios are not proved: each cause once, with how many it stopped."""
+    lines: list[Text] = []
+    for cause in results.causes:
+        owner = f" ({cause.owner})" if cause.owner else ""
+        line = Text("  ").append(f"{cause.verdict:{_LABEL_WIDTH}}", style=STYLE[cause.verdict])
+        line.append(f" {_plural(len(cause.scenarios), 'scenario')}: {cause.reason}{owner}")
+        lines.append(line)
+    return [Text(), Text("Causes", style="bold"), *lines] if lines else []
+
+
+def _findings(results: Results) -> list[Text]:
+    """What decides nothing and must be known: each finding once."""
+    found = [*results.session.findings, *(f for scenario in results.scenarios for f in scenario.findings)]
+    titles = dict.fromkeys(f"{f.title} ({f.clause})" if f.clause else f.title for f in found)
+    return (
+        [Text(), Text("Findings", style="bold"), *(Text(f"  {title}") for title in titles)] if titles else []
+    )
+
+
+def _answer(results: Results) -> Text:
+    """The last word: how much is proved, and how much was changed to get there."""
+    answer, ledger = results.answer, results.answer.ledger
+    line = Text(
+        answer_sentence(results), style=STYLE[Verdict.PASSED if answer.all_proved else Verdict.FAILED]
+    )
+    line.stylize("bold")
+    changes = f"{ledger.changed} changed"
+    if ledger.would_change:
+        changes += f", {ledger.would_change} would change"
+    return line.append(f"  {changes}.  {_duration(results.run.seconds)}", style="not bold default")
+
+
+def answer_sentence(results: Results) -> str:
+    """Say in one sentence whether it is proved."""
+    answer = results.answer
+    if not answer.selected:
+        return "Nothing is proved: no scenario was selected."
+    if not answer.decided:
+        return "Nothing is proved: no selected scenario decides."
+    told = f"{answer.proved} of {_plural(answer.decided, 'scenario')} proved"
+    return f"{told}, and the run was interrupted." if results.run.interrupted else f"{told}."
+
+
+def _lines(scenario: ScenarioResult) -> list[Text]:
+    """A finished scenario: one line, and its reason below where it has one."""
+    line = Text(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
+    line.append(f" {scenario.seconds:7.1f} s  {scenario.name}", style="not bold default")
+    if not scenario.reason:
+        return [line]
+    owner = f" ({scenario.owner})" if scenario.owner else ""
+    return [line, Text(f"{'':{_LABEL_WIDTH}}            {scenario.reason}{owner}")]
+
+
+def _wait_line(wait: Waited, at: float, now: float) -> Text:
+    """A wait as the live part shows it."""
+    return Text(f"    {_wait(wait, now - at)}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
+def _wait(wait: Waited, ago: float) -> str:
+    """A wait in words; `ago` is how many seconds old what it says is."""
+    seen = f", last seen: {wait.last_seen}" if wait.last_seen else ""
+    left = max(0.0, wait.remaining - ago)
+    return f"waiting for {wait.what}: {_duration(wait.elapsed + ago)}, {_duration(left)} left{seen}"
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as a person reads them."""
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
+def _plural(number: int, noun: str) -> str:
+    """`1 scenario`, `2 scenarios`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
