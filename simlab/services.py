@@ -65,7 +65,11 @@ class Lab:
             Step("psp", ("platform",), self.services["psp"].start),
             Step("artifacts", ("pki",), _thread(artifacts.build, lab)),
             Step("images", (), _thread(_publish_images, lab)),
-            Step("cek", ("platform",), _thread(platform.publish, lab.platform, lab.platform / "kds")),
+            Step(
+                "cek",
+                ("platform",),
+                _thread(platform.publish, lab.platform, lab.internet / "kdsintf.amd.com"),
+            ),
             Step(
                 "internet",
                 ("network", "names", "pki", "artifacts", "images", "cek"),

@@ -1,6 +1,6 @@
 """docker, as far as simple-kbs is looked at and stopped and started with it.
 
-What containers and networks there are is asked of the lab's supervisor; logs are files of the json-file driver.
+What containers and networks there are is asked of the lab's supervisor; logs are files.
 """
 
 from __future__ import annotations
