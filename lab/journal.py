@@ -84,6 +84,12 @@ class Journal:
                 found.append(entry)
         return found
 
+    def tidy(self) -> None:
+        """Remove folders in which nothing is left."""
+        self._host.run(
+            "find %s -mindepth 1 -depth -type d -empty -delete", STATE, check=False, quiet=True
+        )
+
     def _write(self, entry: Entry) -> None:
         text = json.dumps(asdict(entry), indent=1, sort_keys=True)
         self._host.write_file(entry.path, text.encode(), mode=0o600)

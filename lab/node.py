@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import base64
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
-from lab.parsers.crictl import parse_images
+from lab.parsers.crictl import parse_images, parse_sandboxes
 from lab.parsers.qemu import QemuArguments, parse_cmdline
 
 if TYPE_CHECKING:
@@ -49,11 +47,8 @@ class Node:
         listing = self._host.run(
             f"{CRICTL} pods --namespace %s --name %s -o json", pod.namespace, pod.name, reads=True
         )
-        try:
-            items = json.loads(listing.stdout).get("items") or []
-            return [item["id"] for item in items if item["metadata"]["uid"] == pod.uid]
-        except (ValueError, KeyError, AttributeError) as error:
-            raise LabError(f"crictl pods gave no list of sandboxes: {error!r}") from None
+        found = parse_sandboxes(listing.stdout)
+        return [sandbox for sandbox, uid in found.items() if uid == pod.uid]
 
     def virtual_machine(self, pod: Pod) -> VirtualMachine | None:
         """The VM of the pod's sandbox, or None where no QEMU process runs for it.

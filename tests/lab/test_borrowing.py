@@ -172,9 +172,9 @@ def test_a_pod_of_somebody_else_under_the_same_name_is_left_alone(bench: Bench) 
 
 def test_without_the_permission_nothing_is_touched(bench: Bench) -> None:
     borrowing = bench.borrowing("run-1")
-    with pytest.raises(NotPermitted, match="permissions.node_configuration"):
+    with pytest.raises(NotPermitted, match=r"permissions\.node_configuration"):
         borrowing.node_file(TOML, b"edited")
-    with pytest.raises(NotPermitted, match="permissions.kbs_policies"):
+    with pytest.raises(NotPermitted, match=r"permissions\.kbs_policies"):
         borrowing.policy_on_secret("key_id1", 1)
     assert bench.host.files == {TOML: b"stock"}
 

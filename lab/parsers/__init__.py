@@ -1,0 +1,1 @@
+"""Reading what programs of the host print: pure functions of their output."""

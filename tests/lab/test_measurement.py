@@ -1,0 +1,70 @@
+"""The launch digest against arithmetic of our own, from QEMU's documented layout and not from the package."""
+
+import base64
+import hashlib
+import struct
+import uuid
+
+import pytest
+
+from lab.errors import LabError
+from lab.measurement import launch_digest
+
+HASH_TABLE_FOOTER = "7255371f-3a3b-4b04-927b-1da6efa8d454"
+FOOTER = "96b582de-1fb2-45f7-baea-a366c55a082d"
+
+
+def entry(guid: str, data: bytes) -> bytes:
+    """One entry of OVMF's GUIDed table, which is read from its end: data, size, GUID."""
+    return data + struct.pack("<H", len(data) + 18) + uuid.UUID(guid).bytes_le
+
+
+def firmware(*entries: bytes) -> bytes:
+    table = b"".join(entries)
+    footer = struct.pack("<H", len(table) + 18) + uuid.UUID(FOOTER).bytes_le
+    return bytes(8192) + table + footer + bytes(32)
+
+
+WITH_HASHES = firmware(entry(HASH_TABLE_FOOTER, struct.pack("<II", 0x80FC00, 0x400)))
+
+
+def hash_table(append: str, initrd: bytes, kernel: bytes) -> bytes:
+    """QEMU's target/i386/sev.c, PaddedSevHashTable: the order is command line, initrd, kernel."""
+
+    def one(guid: str, content: bytes) -> bytes:
+        return uuid.UUID(guid).bytes_le + struct.pack("<H", 50) + hashlib.sha256(content).digest()
+
+    entries = (
+        one("97d02dd8-bd20-4c94-aa78-e7714d36ab2a", append.encode() + b"\0")
+        + one("44baf731-3a2f-4bd7-9af1-41e29169781d", initrd)
+        + one("4de79437-abd2-427f-b835-d5b172d2045b", kernel)
+    )
+    guid = uuid.UUID("9438d606-4f22-4cc9-b479-a793d411fd21").bytes_le
+    table = guid + struct.pack("<H", 18 + len(entries)) + entries
+    return table + bytes(-len(table) % 16)
+
+
+def test_the_digest_is_over_the_firmware_and_the_padded_hash_table() -> None:
+    table = hash_table("panic=1 quiet", b"initrd", b"kernel")
+    expected = base64.b64encode(hashlib.sha256(WITH_HASHES + table).digest()).decode()
+    assert launch_digest(WITH_HASHES, b"kernel", b"initrd", "panic=1 quiet") == expected
+
+
+@pytest.mark.parametrize(
+    ("kernel", "initrd", "append"),
+    [
+        (b"kernel2", b"initrd", "a"),
+        (b"kernel", b"initrd2", "a"),
+        (b"kernel", b"initrd", "a "),
+        (b"k", b"", ""),
+    ],
+)
+def test_every_input_matters(kernel: bytes, initrd: bytes, append: str) -> None:
+    assert launch_digest(WITH_HASHES, kernel, initrd, append) != launch_digest(
+        WITH_HASHES, b"kernel", b"initrd", "a"
+    )
+
+
+def test_a_firmware_without_a_hash_table_is_refused() -> None:
+    with pytest.raises(LabError, match="sev-snp-measure cannot measure this firmware"):
+        launch_digest(firmware(), b"kernel", b"initrd", "a")
