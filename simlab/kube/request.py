@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from simlab.kube import wire
 from simlab.kube.cluster import PATCHES, Deletion, Write
 from simlab.kube.errors import FieldError, bad_request, invalid, not_acceptable, unsupported_media
 from simlab.kube.selectors import parse_fields, parse_labels
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from simlab.kube.resources import Resource
     from simlab.kube.selectors import FieldSelector, LabelSelector
 
-_READABLE: Final = ("application/json", "application/yaml")
+_READABLE: Final = ("application/json", "application/yaml", wire.MEDIA_TYPE)
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,8 @@ async def read_body(request: web.Request, accepted: tuple[str, ...] = _READABLE)
     if not data:
         raise bad_request("the request has no body")
     try:
+        if kind == wire.MEDIA_TYPE:
+            return wire.decode(data)
         if kind.endswith("yaml"):
             return yaml.safe_load(data)
         return json.loads(data)

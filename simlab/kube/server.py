@@ -38,6 +38,7 @@ from simlab.kube.request import (
     write_options,
 )
 from simlab.kube.subresources import evict, scale_of, scaler
+from simlab.kube.wire import MEDIA_TYPE
 from simlab.kube.watch import follow, line, selected
 
 if TYPE_CHECKING:
@@ -402,7 +403,7 @@ class ApiServer:
             case "scale", "get":
                 return _json(request, scale_of(self.cluster.get(resource, namespace, name).obj))
             case "scale", "update" | "patch":
-                edit = scaler(await read_body(request, ("application/json", *_patches(request))))
+                edit = scaler(await read_body(request, ("application/json", MEDIA_TYPE, *_patches(request))))
                 write = write_options(request)
                 return _json(request, scale_of(self.cluster.change(resource, namespace, name, edit, write)))
             case "status", "get":
