@@ -35,7 +35,7 @@ def main() -> NoReturn:
     address = parser.parse_args().grpc_sock
     setproctitle(f"simple-kbs --grpc_sock={address}")
     rust.start_logging()
-    rust.logger("").info("Starting gRPC Server")
+    rust.logger().info("Starting gRPC Server")
     pool = Pool(_settings())
     try:
         pool.connect()

@@ -141,6 +141,8 @@ class Pool:
             charset="utf8mb4",
             collation="utf8mb4_unicode_ci",
             autocommit=True,
+            # As sqlx finds it: the container offers no TLS.
+            ssl_disabled=True,
             connect_timeout=max(1, int(seconds)),
             read_timeout=int(ACQUIRE_SECONDS),
             write_timeout=int(ACQUIRE_SECONDS),

@@ -71,9 +71,10 @@ def start_logging() -> None:
     logger.setLevel(level)
 
 
-def logger(module: str) -> logging.Logger:
-    """Return the logger of a module of simple-kbs; its records carry Rust's path, `simple_kbs::grpc`."""
-    return logging.getLogger("simple_kbs").getChild(module)
+def logger(module: str | None = None) -> logging.Logger:
+    """Return the logger of simple-kbs or of a module of it; records carry Rust's path, `simple_kbs::grpc`."""
+    root = logging.getLogger("simple_kbs")
+    return root.getChild(module) if module else root
 
 
 def debug(value: str) -> str:

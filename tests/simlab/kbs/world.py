@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 import pymysql
+import pytest
 
 from simlab import database
 from simlab.kbs.keybroker_pb2 import (
@@ -32,7 +33,7 @@ from simlab.psp.client import Sev
 from simlab.sev.certificate import SIZE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from simlab.psp.platform import Platform
 
@@ -78,6 +79,11 @@ class DatabaseServer:
             self._process.wait(PATIENCE)
             self._process = None
 
+    def kill(self) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
     def execute(self, statement: str, *values: object) -> tuple[tuple[Any, ...], ...]:
         with contextlib.closing(self.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(statement, values)
@@ -92,6 +98,7 @@ class DatabaseServer:
             password="kbspassword",
             database="simple_kbs",
             autocommit=True,
+            ssl_disabled=True,
         )
 
     def put_stock_back(self) -> None:
@@ -143,17 +150,25 @@ class Kbs:
                 stderr=log,
             )
         until(self._listens, self.process, "the KBS")
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
-        self.stub: Any = KeyBrokerServiceStub(self._channel)  # type: ignore[no-untyped-call]
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.port}")
+        self.stub: Any = KeyBrokerServiceStub(self.channel)  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
-        self._channel.close()
+        self.channel.close()
         self.process.terminate()
         self.process.wait(PATIENCE)
 
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def bundle(self, chain: bytes, policy: int = 0) -> BundleResponse:
+        return self.bundle_text(base64.b64encode(chain).decode(), policy)
+
+    def bundle_text(self, chain: str, policy: int = 0) -> BundleResponse:
+        request = BundleRequest(CertificateChain=chain, Policy=policy)
+        answer: BundleResponse = self.stub.GetBundle(request, timeout=PATIENCE)
+        return answer
 
     @property
     def log(self) -> str:
@@ -207,10 +222,7 @@ class Launcher:
     handle: int = 0
 
     def get_bundle(self) -> BundleResponse:
-        request = BundleRequest(
-            CertificateChain=base64.b64encode(self.host.chain).decode(), Policy=self.policy
-        )
-        self.bundle = self.kbs.stub.GetBundle(request, timeout=PATIENCE)
+        self.bundle = self.kbs.bundle(self.host.chain, self.policy)
         return self.bundle
 
     def measure(self) -> bytes:
@@ -268,3 +280,11 @@ def entries(table: bytes) -> dict[str, bytes]:
         position += size
     assert position == end
     return found
+
+
+@contextlib.contextmanager
+def refused(text: str) -> Iterator[None]:
+    """Expect the status Internal with exactly this text."""
+    with pytest.raises(grpc.RpcError) as caught:
+        yield
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.INTERNAL, text)
