@@ -40,7 +40,8 @@ def _say(port: int, data: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
 
         def speak() -> None:
-            connection.sendall(data)
+            with contextlib.suppress(OSError):
+                connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
 
         threading.Thread(target=speak, daemon=True).start()
