@@ -22,7 +22,7 @@ _SCRIPT = """
 exec 3<&0
 setsid sh -c "$0" </dev/null &
 held=$!
-( cat >/dev/null; kill -TERM -- -$held; timeout 5 tail --pid=$held -f /dev/null; kill -KILL -- -$held ) \
+( cat >/dev/null; kill -s TERM -- -$held; timeout 5 tail --pid=$held -f /dev/null; kill -s KILL -- -$held ) \
     <&3 >/dev/null 2>&1 &
 watcher=$!
 exec 3<&- >&-

@@ -168,10 +168,11 @@ def _check_host_key(login: Login, transport: paramiko.Transport, deadline: Deadl
         _prefer(transport, list(expected.keys()))
     try:
         transport.start_client(timeout=max(deadline.remaining, 0.1))
+        # A handshake that is not done in time ends start_client without a word.
+        key = transport.get_remote_server_key()
     except (paramiko.SSHException, EOFError, OSError) as error:
-        cause = f"{error}" or type(error).__name__
+        cause = "no handshake in time" if transport.is_active() else f"{error}" or type(error).__name__
         raise Unreachable("host", f"{address} answers, but SSH does not get under way: {cause}") from None
-    key = transport.get_remote_server_key()
     offered = f"{key.get_name()} {_fingerprint(key)}"
     if not expected:
         raise Unreachable(
@@ -273,7 +274,7 @@ def _refusal(error: paramiko.ChannelException) -> str:
     """A channel's refusal in words (codes: RFC 4254 section 5.1)."""
     if error.code == 1:
         return "the SSH server does not allow forwarding (see AllowTcpForwarding in its sshd_config)"
-    return str(error.text) or "connection refused"
+    return "the connection is refused or filtered" if error.code == 2 else str(error.text)
 
 
 def _address(login: Login) -> str:
