@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from reports import junit
+from reports import junit, page
 from reports.allure_results import complete_allure
 from reports.clauses import Catalogue
 from reports.events import JournalReader
@@ -168,3 +168,4 @@ def write(results: Results, folder: Path) -> None:
     """Write every file of a run."""
     (folder / "results.json").write_text(results.model_dump_json(indent=2) + "\n", encoding="utf-8")
     junit.write(results, folder / "junit.xml")
+    page.write(results, folder, PAGE)

@@ -17,6 +17,7 @@ from reports.model import (
     ScenarioResult,
     SessionFacts,
 )
+from reports.verdicts import WORST_FIRST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -142,15 +143,15 @@ class Run:
 
 
 def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
-    """The scenarios that are not proved, one entry per verdict and reason."""
+    """Why scenarios that should be proved are not: one entry per verdict and reason, the worst first."""
     causes: dict[tuple[Verdict, str, str | None], Cause] = {}
     for scenario in scenarios:
-        if scenario.verdict is Verdict.PASSED:
+        if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
             continue
         key = (scenario.verdict, scenario.reason, scenario.owner)
         cause = causes.setdefault(key, Cause(verdict=key[0], reason=key[1], owner=key[2], scenarios=[]))
         cause.scenarios.append(scenario.id)
-    return list(causes.values())
+    return sorted(causes.values(), key=lambda cause: WORST_FIRST.index(cause.verdict))
 
 
 def _answer(scenarios: Sequence[ScenarioResult], operations: Iterable[Operation], exit_code: int) -> Answer:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from lab.record import Finding
     from reports.model import Results, ScenarioResult
     from reports.run import Run
 
@@ -88,7 +89,7 @@ class Display:
                     first = None not in self._since
                     self._since.setdefault(None, time.monotonic())
                 if first:
-                    self._print(Text(_plural(len(event.scenarios), "scenario") + " selected", style="dim"))
+                    self._print(Text(plural(len(event.scenarios), "scenario") + " selected", style="dim"))
             case Started() | StepStarted():
                 with self._lock:
                     self._since[event.scenario] = time.monotonic()
@@ -131,9 +132,7 @@ class Display:
             under_way = dict(run.under_way)
             since, waits = dict(self._since), dict(self._waits)
         now = time.monotonic()
-        done = Text(
-            f"{len(run.ended)} of {len(run.scenarios)}  {_duration(now - self._started)}", style="dim"
-        )
+        done = Text(f"{len(run.ended)} of {len(run.scenarios)}  {duration(now - self._started)}", style="dim")
         self._spinner.update(text=done)
         lines: list[RenderableType] = [self._spinner]
         for identifier, step in under_way.items():
@@ -145,7 +144,7 @@ class Display:
             )
             line = Text(no_wrap=True, overflow="ellipsis")
             line.append(f"  {scenario.name}", style="bold").append(f"  {what}")
-            line.append(f"  {_duration(now - since.get(identifier, now))}", style="dim")
+            line.append(f"  {duration(now - since.get(identifier, now))}", style="dim")
             lines.append(line)
             if identifier in waits:
                 lines.append(_wait_line(*waits[identifier], now))
@@ -183,18 +182,24 @@ def _causes(results: Results) -> list[Text]:
     for cause in results.causes:
         owner = f" ({cause.owner})" if cause.owner else ""
         line = Text("  ").append(f"{cause.verdict:{_LABEL_WIDTH}}", style=STYLE[cause.verdict])
-        line.append(f" {_plural(len(cause.scenarios), 'scenario')}: {cause.reason}{owner}")
+        line.append(f" {plural(len(cause.scenarios), 'scenario')}: {cause.reason}{owner}")
         lines.append(line)
     return [Text(), Text("Causes", style="bold"), *lines] if lines else []
 
 
 def _findings(results: Results) -> list[Text]:
     """What decides nothing and must be known: each finding once."""
-    found = [*results.session.findings, *(f for scenario in results.scenarios for f in scenario.findings)]
+    found = all_findings(results)
     titles = dict.fromkeys(f"{f.title} ({f.clause})" if f.clause else f.title for f in found)
     return (
         [Text(), Text("Findings", style="bold"), *(Text(f"  {title}") for title in titles)] if titles else []
     )
+
+
+def all_findings(results: Results) -> list[Finding]:
+    """The findings of the session and of all scenarios, each once."""
+    found = [*results.session.findings, *(f for scenario in results.scenarios for f in scenario.findings)]
+    return list(dict.fromkeys(found))
 
 
 def _answer(results: Results) -> Text:
@@ -207,7 +212,7 @@ def _answer(results: Results) -> Text:
     changes = f"{ledger.changed} changed"
     if ledger.would_change:
         changes += f", {ledger.would_change} would change"
-    return line.append(f"  {changes}.  {_duration(results.run.seconds)}", style="not bold default")
+    return line.append(f"  {changes}.  {duration(results.run.seconds)}", style="not bold default")
 
 
 def answer_sentence(results: Results) -> str:
@@ -217,7 +222,7 @@ def answer_sentence(results: Results) -> str:
         return "Nothing is proved: no scenario was selected."
     if not answer.decided:
         return "Nothing is proved: no selected scenario decides."
-    told = f"{answer.proved} of {_plural(answer.decided, 'scenario')} proved"
+    told = f"{answer.proved} of {plural(answer.decided, 'scenario')} proved"
     return f"{told}, and the run was interrupted." if results.run.interrupted else f"{told}."
 
 
@@ -240,14 +245,14 @@ def _wait(wait: Waited, ago: float) -> str:
     """A wait in words; `ago` is how many seconds old what it says is."""
     seen = f", last seen: {wait.last_seen}" if wait.last_seen else ""
     left = max(0.0, wait.remaining - ago)
-    return f"waiting for {wait.what}: {_duration(wait.elapsed + ago)}, {_duration(left)} left{seen}"
+    return f"waiting for {wait.what}: {duration(wait.elapsed + ago)}, {duration(left)} left{seen}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds as a person reads them."""
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
 
 
-def _plural(number: int, noun: str) -> str:
+def plural(number: int, noun: str) -> str:
     """`1 scenario`, `2 scenarios`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

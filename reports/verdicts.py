@@ -14,6 +14,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 REASON_LENGTH: Final = 400
+WORST_FIRST: Final = (
+    Verdict.FAILED,
+    Verdict.BROKEN,
+    Verdict.NOT_PROVEN,
+    Verdict.PASSED,
+    Verdict.NOT_APPLICABLE,
+)
 
 # pytest-timeout 2.4 ends a test by pytest.fail with this text: the suite's time ran out, not the product's.
 PYTEST_TIMEOUT_MARK: Final = "from pytest-timeout"
@@ -93,6 +100,5 @@ def together(verdicts: Iterable[Verdict]) -> Verdict | None:
 
     *Not applicable* weighs least: a clause that one scenario proved and another could not apply to is proved.
     """
-    order = (Verdict.FAILED, Verdict.BROKEN, Verdict.NOT_PROVEN, Verdict.PASSED, Verdict.NOT_APPLICABLE)
     found = set(verdicts)
-    return next((verdict for verdict in order if verdict in found), None)
+    return next((verdict for verdict in WORST_FIRST if verdict in found), None)
