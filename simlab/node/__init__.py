@@ -1,1 +1,1 @@
-"""A Kubernetes node: kubelet, containerd and kata's shim, as clients of the API, the registry, the KBS and QEMU."""
+"""A Kubernetes node: kubelet, containerd and kata's shim; clients of the API, registries, the KBS, QEMU."""

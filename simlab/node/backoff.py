@@ -26,7 +26,7 @@ class Backoff:
         self,
         first: float = FIRST_SECONDS,
         most: float = MOST_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._first = first
         self._most = most
@@ -44,7 +44,7 @@ class Backoff:
         entry.since = now
 
     def remaining(self, key: str, since: float | None = None) -> float:
-        """Seconds until the next try is due, from the last failure (or from `since`); 0 when it is."""
+        """Seconds until the next try is due, counted from the last failure or from `since`; 0 when it is."""
         entry = self._entries.get(key)
         if entry is None:
             return 0.0

@@ -1,7 +1,7 @@
 """Events as the kubelet's recorder makes them: a repeated one counts up instead of being written anew.
 
-Source: client-go 0.24 `tools/record/events_cache.go` (what makes two events the same one, and the aggregation of
-similar ones: same all but the message, more than 10 in 10 minutes).
+Source: client-go 0.24 `tools/record/events_cache.go` (what makes two events the same one, and the aggregation
+of similar ones: same all but the message, 10 in 10 minutes).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Similar:
 
 
 class EventRecorder:
-    """Writes events about objects in the name of this node's kubelet, in order, without making the caller wait."""
+    """Writes events in the name of this node's kubelet, in order, without making the caller wait."""
 
     def __init__(self, api: Api, node: str) -> None:
         self._api = api

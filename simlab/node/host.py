@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simlab.machine import sandbox
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from simlab.layout import Layout
 
 _MAX_LINKS: Final = 40  # as the kernel: ELOOP after that many
@@ -91,7 +91,7 @@ class Host:
             links += 1
             if links > _MAX_LINKS:
                 raise OSError(f"too many levels of symbolic links: {path}")
-            target = os.readlink(on_runner)
+            target = str(on_runner.readlink())
             if target.startswith("/"):
                 done = "/"
             todo = [piece for piece in target.split("/") if piece not in ("", ".")] + todo

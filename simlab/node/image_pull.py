@@ -1,4 +1,4 @@
-"""Pulling a container's image: policy, events and back-off (kubelet 1.24 `pkg/kubelet/images/image_manager.go`)."""
+"""Pulling a container's image: policy, events, back-off (kubelet 1.24 `images/image_manager.go`)."""
 
 from __future__ import annotations
 

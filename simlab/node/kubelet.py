@@ -37,7 +37,7 @@ class Kubelet:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Follow pods and RuntimeClasses until cancelled; the workers then end too, their pods left as they are."""
+        """Follow pods and RuntimeClasses until cancelled; workers then leave their pods as they are."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow(_RUNTIME_CLASSES, self._runtime_classes, self._runtime_class))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simlab.node.kubelet import Kubelet
     from simlab.node.status import ContainerTrack
 
-# agent-config.toml of the guests leaves ExecProcessRequest out (kata CC-0.3.0, `tools/osbuilder/rootfs-builder`).
+# The guests' agent-config.toml leaves it out (kata CC-0.3.0 `tools/osbuilder/rootfs-builder`).
 _EXEC_REFUSED: Final = "ExecProcessRequest is blocked"
 
 
@@ -90,7 +90,7 @@ class KubeletServer:
         worker = self._kubelet.worker_of(where["namespace"], where["pod"])
         if worker is None:
             return web.Response(status=404, text=f'pod "{where["pod"]}" not found')
-        track = (worker.tracks | worker.init_tracks).get(where["container"])
+        track = (worker.containers.main | worker.containers.init).get(where["container"])
         if track is None:
             text = f'container "{where["container"]}" is not valid for pod "{where["pod"]}"'
             return web.Response(status=404, text=text)

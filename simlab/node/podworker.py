@@ -1,12 +1,13 @@
 """One pod's life on this node, as the kubelet's pod worker drives it.
 
-Events, texts and waiting times as kubelet 1.24: `kuberuntime/kuberuntime_manager.go` (`SyncPod`),
-`kuberuntime_container.go` (`startContainer`), `images/image_manager.go` (`EnsureImageExists`), `pod_workers.go`.
+Events, texts and waiting times as kubelet 1.24: `pod_workers.go`, `kuberuntime/kuberuntime_manager.go`
+(`SyncPod`, `KillPod`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from typing import TYPE_CHECKING, Final
@@ -15,11 +16,10 @@ from simlab.node import clock
 from simlab.node import pod as pods
 from simlab.node import status as statuses
 from simlab.node.api import ApiError, ApiUnreachableError
-from simlab.node.backoff import Backoff
+from simlab.node.containerd.records import Container
 from simlab.node.events import NORMAL, WARNING
-from simlab.node.image_pull import ImagePuller, PullError
+from simlab.node.pod_containers import PodContainers, StartError
 from simlab.node.rpc import RpcError
-from simlab.node.status import CREATING, INITIALIZING, ContainerTrack, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,41 +30,27 @@ if TYPE_CHECKING:
     from simlab.node.events import EventRecorder
 
 _RETRY_SECONDS: Final = 10.0
-_JITTER: Final = 0.5
-# The lifecycle generator lists containers once a second and so syncs a pod whose sandbox is new.
-_RELIST_SECONDS: Final = 1.0
+_RETRY_JITTER: Final = 0.5
 _STATUS_RETRY_SECONDS: Final = 1.0
+# The pod is gone, or another of its name is there.
+_NOTHING_LEFT: Final = (404, 409)
 
 _log = logging.getLogger(__name__)
-
-
-class _SyncError(Exception):
-    """This sync could not reach the pod's wanted state; it is tried again later."""
 
 
 class PodWorker:
     """Brings one pod into its wanted state and keeps it there, until it is deleted."""
 
     def __init__(
-        self,
-        pod: Object,
-        api: Api,
-        cri: Cri,
-        events: EventRecorder,
-        handler_of: Callable[[str], str],
-        crash_backoff: Backoff | None = None,
+        self, pod: Object, api: Api, cri: Cri, events: EventRecorder, handler_of: Callable[[str], str]
     ) -> None:
+        """Take charge of a pod; `handler_of` gives a RuntimeClass' handler, or raises KeyError."""
         self.pod = pod
-        self.tracks = {one["name"]: ContainerTrack(one["name"]) for one in pod["spec"]["containers"]}
-        self.init_tracks = {
-            one["name"]: ContainerTrack(one["name"]) for one in pod["spec"].get("initContainers", ())
-        }
+        self.containers = PodContainers(pod, cri, events)
         self._api = api
         self._cri = cri
         self._events = events
         self._handler_of = handler_of
-        self._puller = ImagePuller(cri, events)
-        self._crashes = crash_backoff or Backoff()
         self._sandbox: Sandbox | None = None
         self._attempt = 0
         self._start_time = pod.get("status", {}).get("startTime") or clock.now()
@@ -74,10 +60,12 @@ class PodWorker:
         self._syncing: asyncio.Task[float | None] | None = None
 
     def update(self, pod: Object) -> None:
-        """Take a newer version of the pod."""
+        """Take a newer version of the pod; one that differs in its status only is this worker's own doing."""
+        changed = _wanted_state(pod) != _wanted_state(self.pod)
         self.pod = pod
-        self._wake.set()
-        if pods.is_deleted(pod) and self._syncing is not None:
+        if changed:
+            self._wake.set()
+        if self._ending and self._syncing is not None:
             # A sync may wait for a guest or a registry; the deletion does not wait for it.
             self._syncing.cancel()
 
@@ -90,95 +78,67 @@ class PodWorker:
 
     async def run(self) -> None:
         """Work until the pod is gone."""
-        if _has_ended(self.pod) and not pods.is_deleted(self.pod):
-            await self._wait_for_deletion()
-        while not self._gone and not pods.is_deleted(self.pod):
+        while not self._ending:
             self._wake.clear()
             self._syncing = asyncio.create_task(self._sync())
             try:
                 delay = await self._syncing
             except asyncio.CancelledError:
-                if not (self._gone or pods.is_deleted(self.pod)):
-                    self._syncing.cancel()
-                    raise
-                continue
+                if self._ending:
+                    break
+                self._syncing.cancel()
+                raise
             finally:
                 self._syncing = None
             await self._sleep(delay)
         await self._terminate()
 
-    async def _wait_for_deletion(self) -> None:
-        while not self._gone and not pods.is_deleted(self.pod):
-            self._wake.clear()
-            await self._wake.wait()
+    @property
+    def _ending(self) -> bool:
+        return self._gone or pods.is_deleted(self.pod)
 
     async def _sleep(self, delay: float | None) -> None:
         """Wait for news of the pod, for `delay` seconds at most."""
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(delay):
                 await self._wake.wait()
-        except TimeoutError:
-            pass
 
     async def _sync(self) -> float | None:
         """One sync; returns in how many seconds the next is due, None for not before something happens."""
         delay: float | None = None
         try:
             delay = await self._bring_up()
-        except _SyncError as error:
+        except StartError as error:
             _log.info("pod %s: %s", pods.key(self.pod), error)
-            # wait.Jitter(backOffPeriod, workerBackOffPeriodJitterFactor)
-            delay = _RETRY_SECONDS * (1 + random.random() * _JITTER)  # noqa: S311 - no secret
+            delay = _RETRY_SECONDS * (1 + random.random() * _RETRY_JITTER)  # noqa: S311 - no secret
         if not await self._post_status():
             return _STATUS_RETRY_SECONDS
         return delay
 
     async def _bring_up(self) -> float | None:
-        if self._is_over():
+        tracks = self.containers
+        if statuses.phase(self.pod, tracks.main.values(), tracks.init.values()) in ("Succeeded", "Failed"):
             await self._drop_sandbox()
             return None
-        sandbox = await self._ensure_sandbox()
-        if sandbox is None:
-            return None
-        for container in self.pod["spec"].get("initContainers", ()):
-            track = self.init_tracks[container["name"]]
-            if track.exited and track.current and track.current.exit_code == 0:
-                continue
-            for main in self.tracks.values():
-                main.waiting = INITIALIZING
-            return await self._ensure_running(sandbox, container, track, init=True)
-        delays = []
-        for container in self.pod["spec"]["containers"]:
-            delays.append(
-                await self._ensure_running(sandbox, container, self.tracks[container["name"]], init=False)
-            )
-        return min((delay for delay in delays if delay is not None), default=None)
+        return await tracks.ensure_running(self.pod, await self._ensure_sandbox())
 
-    def _is_over(self) -> bool:
-        phase = statuses.phase(self.pod, self.tracks.values(), self.init_tracks.values())
-        return phase in ("Succeeded", "Failed")
-
-    async def _ensure_sandbox(self) -> Sandbox | None:
-        """The pod's sandbox, created when there is none; None when the pod will not get another one."""
+    async def _ensure_sandbox(self) -> Sandbox:
+        """The pod's sandbox, created when there is none. Raises StartError."""
         if self._sandbox is not None and self._sandbox.state == "SANDBOX_READY":
             return self._sandbox
         if self._sandbox is not None:
-            self._events.pod(
-                self.pod, NORMAL, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created."
-            )
+            text = "Pod sandbox changed, it will be killed and re-created."
+            self._events.pod(self.pod, NORMAL, "SandboxChanged", text)
             await self._drop_sandbox()
-            self._attempt += 1
         await self._post_status()
+        wanted = pods.sandbox_config(self.pod, self._attempt)
+        self._attempt += 1
         try:
-            handler = self._handler()
-            wanted = pods.sandbox_config(self.pod, self._attempt)
-            self._sandbox = await self._cri.run_pod_sandbox(wanted, handler, self._wake.set)
+            self._sandbox = await self._cri.run_pod_sandbox(wanted, self._handler(), self._wake.set)
         except RpcError as error:
-            self._events.pod(
-                self.pod, WARNING, "FailedCreatePodSandBox", f"Failed to create pod sandbox: {error}"
-            )
-            self._attempt += 1
-            raise _SyncError(f"sandbox not created: {error}") from None
+            text = f"Failed to create pod sandbox: {error}"
+            self._events.pod(self.pod, WARNING, "FailedCreatePodSandBox", text)
+            raise StartError(f"sandbox not created: {error}") from None
         return self._sandbox
 
     def _handler(self) -> str:
@@ -186,79 +146,9 @@ class PodWorker:
         try:
             return self._handler_of(name)
         except KeyError:
-            # kubelet 1.24 pkg/kubelet/runtimeclass/runtimeclass_manager.go
-            raise RpcError(
-                "NotFound",
-                f'failed to get sandbox runtime: RuntimeClass "{name}" not found',
-            ) from None
-
-    async def _ensure_running(
-        self, sandbox: Sandbox, container: Object, track: ContainerTrack, *, init: bool
-    ) -> float | None:
-        if track.running:
-            return None
-        if track.exited and track.current is not None:
-            if not self._restarts(track.current.exit_code, init=init):
-                return None
-            key = f"{pods.uid(self.pod)}/{track.name}"
-            if track.current.state == "CONTAINER_EXITED" and track.last is not track.current:
-                track.last = track.current
-                self._crashes.failed(key)
-                first = track.restarts == 0
-            else:
-                first = False
-            wait = 0.0 if first else self._crashes.remaining(key)
-            if wait > 0:
-                self._back_off(container, track, self._crashes.seconds(key))
-                return wait
-            track.restarts += 1
-        try:
-            reference = await self._puller.ensure(self.pod, container, sandbox)
-        except PullError as error:
-            track.waiting = Waiting(error.reason, error.message)
-            self._events.pod(self.pod, WARNING, "Failed", f"Error: {error.reason}", track.name)
-            if error.soon:
-                return _RELIST_SECONDS
-            raise _SyncError(f"{track.name}: {error.reason}: {error.message}") from None
-        await self._start(sandbox, container, track, reference)
-        return None
-
-    async def _start(
-        self, sandbox: Sandbox, container: Object, track: ContainerTrack, reference: str
-    ) -> None:
-        wanted = pods.container_config(self.pod, container, track.restarts, reference, sandbox.ip)
-        try:
-            created = await self._cri.create_container(sandbox, wanted)
-        except RpcError as error:
-            track.waiting = Waiting("CreateContainerError", error.description)
-            self._events.pod(self.pod, WARNING, "Failed", f"Error: {error.description}", track.name)
-            raise _SyncError(f"{track.name} not created: {error}") from None
-        track.current = created
-        track.waiting = CREATING
-        self._events.pod(self.pod, NORMAL, "Created", f"Created container {track.name}", track.name)
-        try:
-            await self._cri.start_container(created)
-        except RpcError as error:
-            track.waiting = Waiting("RunContainerError", error.description)
-            self._events.pod(self.pod, WARNING, "Failed", f"Error: {error.description}", track.name)
-            raise _SyncError(f"{track.name} not started: {error}") from None
-        self._events.pod(self.pod, NORMAL, "Started", f"Started container {track.name}", track.name)
-
-    def _restarts(self, exit_code: int, *, init: bool) -> bool:
-        policy = self.pod["spec"].get("restartPolicy", "Always")
-        if policy == "Never":
-            return False
-        # A failed init container is tried again under Always, too; a successful one is not.
-        return exit_code != 0 or (policy == "Always" and not init)
-
-    def _back_off(self, container: Object, track: ContainerTrack, seconds: float) -> None:
-        meta = self.pod["metadata"]
-        full = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
-        track.waiting = Waiting(
-            "CrashLoopBackOff",
-            f"back-off {clock.go_duration(seconds)} restarting failed container={container['name']} pod={full}",
-        )
-        self._events.pod(self.pod, WARNING, "BackOff", "Back-off restarting failed container", track.name)
+            # The RuntimeClass was deleted after the pod was admitted.
+            reason = f'failed to get sandbox runtime: RuntimeClass "{name}" not found'
+            raise RpcError("NotFound", reason) from None
 
     async def _drop_sandbox(self) -> None:
         sandbox, self._sandbox = self._sandbox, None
@@ -267,13 +157,13 @@ class PodWorker:
 
     async def _terminate(self) -> None:
         grace = 0.0 if self._gone else pods.grace_seconds(self.pod)
-        running = [track for track in (*self.tracks.values(), *self.init_tracks.values()) if track.running]
+        running = [track for track in self.containers.all if track.running]
         for track in running:
             if not self._gone:
-                self._events.pod(self.pod, NORMAL, "Killing", f"Stopping container {track.name}", track.name)
-        await asyncio.gather(
-            *(self._cri.stop_container(track.current, grace) for track in running if track.current)
-        )
+                text = f"Stopping container {track.name}"
+                self._events.pod(self.pod, NORMAL, "Killing", text, track.name)
+        started = [track.current for track in running if isinstance(track.current, Container)]
+        await asyncio.gather(*(self._cri.stop_container(container, grace) for container in started))
         await self._drop_sandbox()
         if not self._gone:
             await self._finish_deletion()
@@ -290,11 +180,9 @@ class PodWorker:
             if await self._post_status():
                 try:
                     await self._api.delete(pods.path(self.pod), options)
-                except ApiError as error:
-                    if error.code in (404, 409):  # noqa: PLR2004 - it is gone, or another of that name is there
+                except (ApiError, ApiUnreachableError) as error:
+                    if isinstance(error, ApiError) and error.code in _NOTHING_LEFT:
                         return
-                    _log.warning("pod %s not deleted: %s", pods.key(self.pod), error)
-                except ApiUnreachableError as error:
                     _log.warning("pod %s not deleted: %s", pods.key(self.pod), error)
                 else:
                     return
@@ -304,23 +192,22 @@ class PodWorker:
     async def _post_status(self) -> bool:
         """Write the pod's status if it changed; False when it should be tried again."""
         ip = self._sandbox.ip if self._sandbox else self.pod.get("status", {}).get("podIP", "")
-        status = statuses.build(self.pod, self.tracks, self.init_tracks, ip, self._start_time)
+        tracks = self.containers
+        status = statuses.build(self.pod, tracks.main, tracks.init, ip, self._start_time)
         if status == self._posted:
             return True
         patch = {"metadata": {"uid": pods.uid(self.pod)}, "status": status}
         try:
             answer = await self._api.patch(f"{pods.path(self.pod)}/status", patch)
-        except ApiError as error:
+        except (ApiError, ApiUnreachableError) as error:
             _log.info("status of pod %s not written: %s", pods.key(self.pod), error)
-            # Not found or another uid: there is nothing left to tell.
-            return error.code in (404, 409)  # noqa: PLR2004
-        except ApiUnreachableError as error:
-            _log.warning("status of pod %s not written: %s", pods.key(self.pod), error)
-            return False
+            return isinstance(error, ApiError) and error.code in _NOTHING_LEFT
         self._posted = status
         self.pod["status"] = answer.get("status", status)
         return True
 
 
-def _has_ended(pod: Object) -> bool:
-    return pod.get("status", {}).get("phase") in ("Succeeded", "Failed")
+def _wanted_state(pod: Object) -> Object:
+    meta = pod["metadata"]
+    kept = ("labels", "annotations", "deletionTimestamp", "deletionGracePeriodSeconds")
+    return {"spec": pod["spec"], **{name: meta.get(name) for name in kept}}

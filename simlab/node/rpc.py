@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class RpcError(Exception):
-    """A failed call. `code` is gRPC's name as Go spells it (`Unknown`, `NotFound`, …); `description` the text after it."""
+    """A failed call: gRPC's code as Go spells it (`Unknown`, `NotFound`, …), and the text after it."""
 
     def __init__(self, code: str, description: str) -> None:
         super().__init__(f"rpc error: code = {code} desc = {description}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class RuncShim:
-    """A sandbox without a VM. Its pause container has nothing to hold, since the lab's pods share one network."""
+    """A sandbox without a VM. Its pause container would hold nothing: the lab's pods share one network."""
 
     def __init__(self, host: Host, sandbox_id: str) -> None:
         self.sandbox_id = sandbox_id

@@ -1,4 +1,4 @@
-"""Connections to Unix sockets in folders whose path is longer than the kernel allows for a socket's address."""
+"""Connections to Unix sockets whose path is longer than the kernel allows for a socket's address."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from simlab.node.api import Object
-    from simlab.node.containerd.records import Container
+    from simlab.node.containerd.records import Attempt
 
 
 @dataclass
@@ -33,8 +33,8 @@ class ContainerTrack:
 
     name: str
     waiting: Waiting = field(default_factory=lambda: CREATING)
-    current: Container | None = None
-    last: Container | None = None
+    current: Attempt | None = None
+    last: Attempt | None = None
     restarts: int = 0
 
     @property
@@ -46,6 +46,16 @@ class ContainerTrack:
     def exited(self) -> bool:
         """Whether its newest attempt has ended."""
         return self.current is not None and self.current.state == "CONTAINER_EXITED"
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its newest attempt has ended well."""
+        return self.exited and self.current is not None and self.current.exit_code == 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether its newest attempt has ended badly."""
+        return self.exited and not self.succeeded
 
     def as_status(self, container: Object) -> Object:
         """The container's status in the API."""
@@ -78,20 +88,16 @@ def phase(pod: Object, tracks: Iterable[ContainerTrack], init_tracks: Iterable[C
     """The pod's phase, by its containers and its restart policy."""
     policy = pod["spec"].get("restartPolicy", "Always")
     inits = list(init_tracks)
-    if (
-        any(track.exited and track.current and track.current.exit_code for track in inits)
-        and policy == "Never"
-    ):
+    if policy == "Never" and any(track.failed for track in inits):
         return "Failed"
-    if any(not (track.exited and track.current and track.current.exit_code == 0) for track in inits):
+    if not all(track.succeeded for track in inits):
         return "Pending"
     main = list(tracks)
     if any(track.current is None or track.current.state == "CONTAINER_CREATED" for track in main):
         return "Pending"
     if any(track.running for track in main) or policy == "Always":
         return "Running"
-    codes = [track.current.exit_code for track in main if track.current]
-    if all(code == 0 for code in codes):
+    if all(track.succeeded for track in main):
         return "Succeeded"
     return "Running" if policy == "OnFailure" else "Failed"
 
@@ -146,11 +152,7 @@ def _conditions(
 ) -> list[Object]:
     known = {one["type"]: one for one in pod.get("status", {}).get("conditions", ())}
     unready = [name for name, track in tracks.items() if not track.running]
-    incomplete = [
-        name
-        for name, track in init_tracks.items()
-        if not (track.exited and track.current and track.current.exit_code == 0)
-    ]
+    incomplete = [name for name, track in init_tracks.items() if not track.succeeded]
     wanted = []
     if incomplete:
         message = f"containers with incomplete status: {_go_list(incomplete)}"
@@ -190,7 +192,7 @@ def _waiting(waiting: Waiting) -> Object:
     return {"reason": waiting.reason} | ({"message": waiting.message} if waiting.message else {})
 
 
-def _terminated(container: Container) -> Object:
+def _terminated(container: Attempt) -> Object:
     terminated: Object = {
         "exitCode": container.exit_code,
         "reason": container.reason,

@@ -51,7 +51,7 @@ class ContainerdConfig:
     """Whether the containerd that the unit starts is CoCo's fork; upstream's knows no `cri_handler`."""
 
     def runtime(self, handler: str) -> Runtime:
-        """The runtime of a RuntimeClass' handler (empty: the default). Raises RpcError for one that is missing."""
+        """The runtime of a RuntimeClass' handler (empty: the default). Raises RpcError."""
         name = handler or self.default_runtime
         if name not in self.runtimes:
             # containerd 1.6 pkg/cri/server/helpers.go and sandbox_run.go, getSandboxRuntime
@@ -61,7 +61,7 @@ class ContainerdConfig:
 
 
 def load(host: Host) -> ContainerdConfig:
-    """Read the configuration; without a file, containerd's defaults hold. Raises RpcError when it cannot be read."""
+    """Read the configuration; without a file, containerd's defaults hold. Raises RpcError."""
     try:
         document = tomllib.loads(host.read_text(PATH))
     except tomllib.TOMLDecodeError as error:

@@ -1,7 +1,8 @@
 """The container runtime interface (`k8s.io/cri-api` v1) as the kubelet calls it, in front of the shims.
 
-Where an image is pulled: a runtime with `cri_handler = "cc"` whose kata configuration has `service_offload = true`
-has the guest pull it, and the host never sees it; every other runtime gets it from the host's containerd.
+Where an image is pulled: a runtime with `cri_handler = "cc"` whose kata configuration has
+`service_offload = true` has the guest pull it, and the host never sees it; every other runtime gets it from
+the host's containerd.
 """
 
 from __future__ import annotations
@@ -55,11 +56,11 @@ class Cri:
     async def run_pod_sandbox(
         self, wanted: SandboxConfig, handler: str, on_change: Callable[[], None]
     ) -> Sandbox:
-        """Create and start a sandbox. `on_change` is called when it or a container in it ends. Raises RpcError."""
+        """Start a sandbox; `on_change` hears when it or a container in it ends. Raises RpcError."""
         containerd = config.load(self._host)
         runtime = containerd.runtime(handler)
         sandbox_id = names.container_id()
-        shim = self._new_shim(containerd, runtime, sandbox_id, wanted)
+        shim = self._new_shim(runtime, sandbox_id, wanted)
         try:
             await shim.create()
         except RpcError as error:
@@ -90,7 +91,7 @@ class Cri:
 
     async def create_container(self, sandbox: Sandbox, wanted: ContainerConfig) -> Container:
         """Create a container. Raises RpcError."""
-        container = Container(names.container_id(), sandbox, wanted)
+        container = Container(container_id=names.container_id(), sandbox=sandbox, config=wanted)
         spec = await self._spec(sandbox, container)
         try:
             await sandbox.shim.create_container(spec)
@@ -167,9 +168,7 @@ class Cri:
             task.cancel()
         await asyncio.gather(*self._watchers, return_exceptions=True)
 
-    def _new_shim(
-        self, containerd: ContainerdConfig, runtime: Runtime, sandbox_id: str, wanted: SandboxConfig
-    ) -> Shim:
+    def _new_shim(self, runtime: Runtime, sandbox_id: str, wanted: SandboxConfig) -> Shim:
         if runtime.runtime_type == _RUNC:
             return RuncShim(self._host, sandbox_id)
         self._require_shim_binary(runtime)
@@ -183,8 +182,8 @@ class Cri:
             reason = f'runtime "{runtime.runtime_type}" binary not installed "{binary}": file does not exist'
             raise RpcError(
                 "Unknown",
-                f"failed to create containerd task: failed to start shim: failed to resolve runtime path: {reason}"
-                ": unknown",
+                "failed to create containerd task: failed to start shim:"
+                f" failed to resolve runtime path: {reason}: unknown",
             )
 
     async def _spec(self, sandbox: Sandbox, container: Container) -> ContainerSpec:

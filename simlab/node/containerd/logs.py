@@ -1,4 +1,4 @@
-"""Container logs in the CRI's format: `TIME STREAM TAG TEXT`, one line of output a line, as the kubelet reads them."""
+"""Container logs in the CRI's format, as the kubelet reads them: `TIME STREAM TAG TEXT`."""
 
 from __future__ import annotations
 

@@ -73,12 +73,11 @@ class Sandbox:
         }
 
 
-@dataclass(eq=False)
-class Container:
-    """A container that was created. Times are seconds since the epoch, 0 where it has not come so far."""
+@dataclass(eq=False, kw_only=True)
+class Attempt:
+    """One run of a container. Times are seconds since the epoch, 0 where it has not come so far."""
 
     container_id: str
-    sandbox: Sandbox
     config: ContainerConfig
     state: str = "CONTAINER_CREATED"
     created_at: float = field(default_factory=time.time)
@@ -95,6 +94,13 @@ class Container:
         self.finished_at = time.time()
         self.state = "CONTAINER_EXITED"
         self.ended.set()
+
+
+@dataclass(eq=False, kw_only=True)
+class Container(Attempt):
+    """A container in a sandbox."""
+
+    sandbox: Sandbox
 
     def as_cri(self) -> dict[str, Any]:
         """The container as `crictl ps -o json` lists it."""

@@ -1,13 +1,13 @@
 """containerd's lists as files on the host, for `crictl` to read.
 
-Each file under `/var/lib/containerd/simlab` is a JSON list of objects that have the fields of the CRI messages
-(`k8s.io/cri-api` v1 `api.proto`), named as `crictl … -o json` prints them:
+Each file under `/var/lib/containerd/simlab` is a JSON list of objects that have the fields of the CRI
+messages (`k8s.io/cri-api` v1 `api.proto`), named as `crictl … -o json` prints them:
 
 - `images.json`: `id`, `repoTags`, `repoDigests`, `size` (bytes, text)
-- `sandboxes.json`: `id`, `metadata` (`name`, `namespace`, `uid`, `attempt`), `state`, `createdAt` (ns, text),
-  `labels`, `annotations`, `runtimeHandler`
-- `containers.json`: `id`, `podSandboxId`, `metadata` (`name`, `attempt`), `image` (`image`), `imageRef`, `state`,
-  `createdAt`, `labels`, `logPath`, `exitCode`
+- `sandboxes.json`: `id`, `metadata` (`name`, `namespace`, `uid`, `attempt`), `state`, `createdAt` (ns,
+  text), `labels`, `annotations`, `runtimeHandler`
+- `containers.json`: `id`, `podSandboxId`, `metadata` (`name`, `attempt`), `image` (`image`), `imageRef`,
+  `state`, `createdAt`, `labels`, `logPath`, `exitCode`
 """
 
 from __future__ import annotations

@@ -33,11 +33,10 @@ class Agent:
         """Connect to the agent's socket. Raises OSError while nobody listens there."""
         return cls(*await sockets.connect(path))
 
-    async def call(self, method: str, *, timeout: float | None = REQUEST_SECONDS, **params: Any) -> Any:  # noqa: ASYNC109 - None: no limit
-        """Call a method of the agent.
+    async def call(self, method: str, *, limit: float | None = REQUEST_SECONDS, **params: Any) -> Any:
+        """Call a method of the agent; `limit` in seconds, None for as long as it takes.
 
-        Raises RpcError: the agent's refusal, DeadlineExceeded after `timeout` seconds, Unavailable when the guest went
-        away.
+        Raises RpcError: the agent's refusal, DeadlineExceeded after the limit, Unavailable without a guest.
         """
         number = next(self._numbers)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -48,7 +47,7 @@ class Agent:
             request = {"id": number, "method": method, "params": params}
             self._writer.write(json.dumps(request).encode() + b"\n")
             await self._writer.drain()
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 return await answer
         except TimeoutError:
             raise RpcError("DeadlineExceeded", "context deadline exceeded") from None

@@ -1,4 +1,4 @@
-"""Pre-attestation of an SEV guest: a launch session from the guest owner, then a secret for the measured guest.
+"""Pre-attestation of an SEV guest: a session from the guest owner, then a secret for the measured guest.
 
 Source, with the texts of all failures: kata CC-0.3.0 `src/runtime/virtcontainers/qemu_amd64.go`
 (`setupSEVGuestPreAttestation`, `sevGuestPreAttestation`).
@@ -81,9 +81,9 @@ async def open_session(host: Host, configuration: Configuration) -> Session:
 async def attest(
     host: Host, configuration: Configuration, session: Session, command_line: str, qmp: Qmp
 ) -> None:
-    """Show the guest owner what was launched (GetSecret), inject the secret, and let the guest run. Raises ShimError.
+    """Show the guest owner what was launched (GetSecret), inject the secret, and let the guest run.
 
-    The session's files are removed on success only.
+    The session's files are removed on success only. Raises ShimError.
     """
     measurement = await _labelled("ExecuteQuerySEVLaunchMeasure error", qmp.launch_measure())
     firmware = await _labelled("ExecuteQuerySEV error", qmp.query_sev())

@@ -1,4 +1,4 @@
-"""The guest kernel's command line, in the order in which kata puts it together; the launch digest depends on it.
+"""The guest kernel's command line, in kata's order; the launch digest depends on it.
 
 Sources, kata CC-0.3.0 `src/runtime`: `virtcontainers/qemu_amd64.go` (`kernelParams`), `qemu_arch_base.go`
 (`handleImagePath`, `appendConsole`, `kernelParameters`), `qemu.go` (`kernelParameters`), `hypervisor.go`
@@ -52,14 +52,7 @@ def _parameters(configuration: Configuration) -> Iterator[str]:
     if configuration.image:
         yield from _NVDIMM_ROOT if uses_nvdimm(configuration) else _BLOCK_ROOT
     yield from _CONSOLES
-    if configuration.debug:
-        yield "debug"
-        if configuration.image:
-            yield from ("systemd.show_status=true", "systemd.log_level=debug")
-    else:
-        yield "quiet"
-        if configuration.image:
-            yield "systemd.show_status=false"
+    yield from _verbosity(configuration)
     yield "panic=1"
     yield f"nr_cpus={configuration.max_vcpus}"
     yield f"selinux={0 if configuration.disable_guest_selinux else 1}"
@@ -77,6 +70,17 @@ def _parameters(configuration: Configuration) -> Iterator[str]:
         key, _, value = parameter.partition("=")
         # An empty value loses its "=".
         yield parameter if value else key
+
+
+def _verbosity(configuration: Configuration) -> Iterator[str]:
+    if configuration.debug:
+        yield "debug"
+        if configuration.image:
+            yield from ("systemd.show_status=true", "systemd.log_level=debug")
+    else:
+        yield "quiet"
+        if configuration.image:
+            yield "systemd.show_status=false"
 
 
 def uses_nvdimm(configuration: Configuration) -> bool:

@@ -12,8 +12,8 @@ class ShimError(Exception):
 def as_status(error: ShimError | RpcError) -> RpcError:
     """The error as it leaves the shim.
 
-    A text with "not found" or "not exist" in it becomes the status NotFound, whatever it is about (kata CC-0.3.0
-    `src/runtime/pkg/containerd-shim-v2/errors.go`, `toGRPC`, `isNotFound`); any other text becomes Unknown.
+    A text with "not found" or "not exist" in it becomes the status NotFound, whatever it is about (kata
+    CC-0.3.0 `src/runtime/pkg/containerd-shim-v2/errors.go`, `toGRPC`, `isNotFound`); any other text Unknown.
     """
     if isinstance(error, RpcError):
         return error

@@ -1,7 +1,7 @@
 """The shim's calls to the key broker, and their failures as Go's grpc words them.
 
-Sources: kata CC-0.3.0 `src/runtime/virtcontainers/qemu_amd64.go` (calls, 10 s limit); grpc-go 1.47 `clientconn.go`,
-`picker_wrapper.go`, `status/status.go` (texts).
+Sources: kata CC-0.3.0 `src/runtime/virtcontainers/qemu_amd64.go` (calls, 10 s limit); grpc-go 1.47
+`clientconn.go`, `picker_wrapper.go`, `status/status.go` (texts).
 """
 
 from __future__ import annotations
@@ -110,6 +110,6 @@ def _reason(error: OSError) -> str:
 def _as_go(error: grpc.aio.AioRpcError) -> RpcError:
     code = error.code()
     if code is grpc.StatusCode.UNAVAILABLE:
-        # The connection was there a moment ago, and simple-kbs never answers with this status itself: it broke.
+        # simple-kbs never answers with this status itself: the connection broke after it was made.
         return RpcError("Unavailable", "error reading from server: EOF")
     return RpcError(_GO_CODES.get(code, "Unknown"), error.details() or "")

@@ -1,4 +1,4 @@
-"""What a pod's annotations may change in a sandbox (kata CC-0.3.0 `src/runtime/pkg/oci/utils.go`, `addAnnotations`)."""
+"""What a pod's annotations may change in a sandbox (kata CC-0.3.0 `src/runtime/pkg/oci/utils.go`)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _HYPERVISOR: Final = "io.katacontainers.config.hypervisor."
 def apply(configuration: Configuration, annotations: Mapping[str, str]) -> Configuration:
     """The configuration with the annotations' overrides.
 
-    Only names that `enable_annotations` matches are allowed. Of those, kernel parameters, vCPUs and memory have an
-    effect here; the others are accepted and change nothing. Raises ShimError.
+    Only names that `enable_annotations` matches are allowed. Of those, kernel parameters, vCPUs and memory
+    have an effect here; the others are accepted and change nothing. Raises ShimError.
     """
     wanted = {
         key.removeprefix(_HYPERVISOR): value

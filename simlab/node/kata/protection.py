@@ -1,4 +1,4 @@
-"""Which memory encryption the host offers (kata CC-0.3.0 `virtcontainers/hypervisor_linux_amd64.go`, `qemu_amd64.go`)."""
+"""Which memory encryption the host offers (kata CC-0.3.0 `virtcontainers/hypervisor_linux_amd64.go`)."""
 
 from __future__ import annotations
 

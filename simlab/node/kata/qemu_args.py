@@ -1,10 +1,11 @@
 """QEMU's argument vector as kata's govmm builds it.
 
-Sources, kata CC-0.3.0 `src/runtime`: `virtcontainers/qemu.go` (`CreateVM`, `buildDevices`), `qemu_arch_base.go`,
-`qemu_amd64.go` (`appendSEVObject`), `pkg/govmm/qemu/qemu.go` (`LaunchQemu` and each device's `QemuParams`).
+Sources, kata CC-0.3.0 `src/runtime`: `virtcontainers/qemu.go` (`CreateVM`, `buildDevices`),
+`qemu_arch_base.go`, `qemu_amd64.go` (`appendSEVObject`), `pkg/govmm/qemu/qemu.go` (`LaunchQemu`,
+`QemuParams`).
 
-Simpler than kata: the agent listens on a socket of the host instead of a vsock device, and no file descriptors are
-handed over for the network.
+Simpler than kata: the agent listens on a socket of the host instead of a vsock device, and no file
+descriptors are handed over for the network.
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 VM_STORE: Final = "/run/vc/vm"
 SHARED_FOLDERS: Final = "/run/kata-containers/shared/sandboxes"
 _SHARE_TAG: Final = "kataShared"
+_BRIDGE: Final = (
+    "pci-bridge,bus=pcie.0,id=pci-bridge-0,chassis_nr=1,shpc=off,addr=2"
+    ",io-reserve=4k,mem-reserve=1m,pref64-reserve=1m"
+)
 
 
 @dataclass(frozen=True)
 class SevLaunch:
-    """The files of one attested launch, as paths on the host; both empty for a launch without a guest owner."""
+    """The files of an attested launch, paths on the host; empty for a launch without a guest owner."""
 
     policy: int
     dh_cert_file: str = ""
@@ -107,14 +112,9 @@ def build(machine: Machine) -> list[str]:
     arguments += ["-append", kernel_parameters(configuration)]
     if machine.sev is None and configuration.firmware:
         arguments += ["-bios", configuration.firmware]
-    return [
-        *arguments,
-        "-pidfile",
-        f"{machine.folder}/pid",
-        "-smp",
-        f"{configuration.vcpus},cores=1,threads=1,sockets={configuration.max_vcpus}"
-        f",maxcpus={configuration.max_vcpus}",
-    ]
+    most = configuration.max_vcpus
+    topology = f"{configuration.vcpus},cores=1,threads=1,sockets={most},maxcpus={most}"
+    return [*arguments, "-pidfile", f"{machine.folder}/pid", "-smp", topology]
 
 
 def _machine_options(machine: Machine) -> str:
@@ -139,8 +139,7 @@ def _devices(machine: Machine) -> Iterator[str]:
     configuration = machine.configuration
     yield from (
         "-device",
-        "pci-bridge,bus=pcie.0,id=pci-bridge-0,chassis_nr=1,shpc=off,addr=2"
-        ",io-reserve=4k,mem-reserve=1m,pref64-reserve=1m",
+        _BRIDGE,
         "-device",
         "virtio-serial-pci,disable-modern=false,id=serial0",
         "-device",

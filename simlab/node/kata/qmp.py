@@ -1,8 +1,7 @@
-"""A client for QEMU's machine protocol (QEMU 6.2 `docs/interop/qmp-spec.txt`), with the commands that kata uses."""
+"""A client for QEMU's machine protocol (QEMU `docs/interop/qmp-spec.txt`): the commands that kata uses."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from simlab.node import sockets
 from simlab.node.kata.errors import ShimError
 
 if TYPE_CHECKING:
+    import asyncio
     from pathlib import Path
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simlab.node import names
 from simlab.node.containerd.shim import LogChunk
 from simlab.node.kata import attestation, config, pod_annotations, protection
+from simlab.node.kata.agent import REQUEST_SECONDS
 from simlab.node.kata.cmdline import kernel_parameters
 from simlab.node.kata.errors import ShimError, as_status
 from simlab.node.kata.qemu_args import Machine, SevLaunch
@@ -93,7 +94,7 @@ class KataShim:
     async def wait_container(self, container_id: str) -> int:
         """Wait for a container's end; EXIT_CODE_UNKNOWN when the guest went away before."""
         try:
-            answer = await self._call("WaitProcess", timeout=None, container_id=container_id)
+            answer = await self._call("WaitProcess", limit=None, container_id=container_id)
         except RpcError as error:
             _log.info("container %s: %s", container_id[:12], error)
             return EXIT_CODE_UNKNOWN
@@ -104,7 +105,7 @@ class KataShim:
         offset = 0
         while True:
             try:
-                answer = await self._call("ReadLogs", timeout=None, container_id=container_id, offset=offset)
+                answer = await self._call("ReadLogs", limit=None, container_id=container_id, offset=offset)
             except RpcError:
                 return
             if data := base64.b64decode(answer["data"]):
@@ -130,7 +131,7 @@ class KataShim:
         """Say good-bye to the agent, make QEMU quit, remove the VM's folders."""
         if self._agent is not None:
             try:
-                await self._agent.call("DestroySandbox", timeout=2.0)
+                await self._agent.call("DestroySandbox", limit=2.0)
             except RpcError as error:
                 _log.info("sandbox %s: %s", self.sandbox_id[:12], error)
             await self._agent.close()
@@ -175,7 +176,7 @@ class KataShim:
         except RpcError as error:
             raise ShimError(str(error)) from None
 
-    async def _call(self, method: str, *, timeout: float | None = 60.0, **params: Any) -> Any:  # noqa: ASYNC109 - None: no limit
+    async def _call(self, method: str, *, limit: float | None = REQUEST_SECONDS, **params: Any) -> Any:
         if self._agent is None:
             raise RpcError("Unavailable", "ttrpc: closed")
-        return await self._agent.call(method, timeout=timeout, **params)
+        return await self._agent.call(method, limit=limit, **params)

@@ -1,0 +1,277 @@
+"""Every failure is made by its cause in a whole lab, and must show where and as it does on a real node."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simlab.artifacts import firmware
+from tests.simlab.node.whole_lab import ENCRYPTED, PLAIN, SEV_CONFIGURATION, until
+
+if TYPE_CHECKING:
+    from tests.simlab.node.whole_lab import WholeLab
+
+    Values = dict[str, str | int | bool]
+
+P1 = (
+    "Failed to create pod sandbox: rpc error: code = Unknown desc = "
+    "failed to create containerd task: failed to create shim task: "
+)
+P1_NOT_FOUND = P1.replace("Unknown", "NotFound")
+P2 = f'Failed to pull image "{ENCRYPTED}": rpc error: code = Internal desc = '
+NO_KEY = P2 + "failed to async handle layer: failed to get decrypt key failed to retrive decrypt key!"
+REFUSED = (
+    'rpc error: code = Unavailable desc = connection error: desc = "transport: Error while dialing'
+    ' dial tcp 127.0.0.1:44444: connect: connection refused"'
+)
+SECRET = "Unable to acquire launch secret from KBS: "
+WRONG_DIGEST = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+
+
+def sandbox_error(lab: WholeLab, name: str, **values: str | int | bool) -> str:
+    with lab.pod(name, ENCRYPTED, "kata-qemu-sev", config_path=lab.kata_configuration(name, **values)) as pod:
+        return pod.message("FailedCreatePodSandBox")
+
+
+def pull_error(lab: WholeLab, name: str, **values: str | int | bool) -> str:
+    with lab.pod(name, ENCRYPTED, "kata-qemu-sev", config_path=lab.kata_configuration(name, **values)) as pod:
+        return pod.message("Failed", "Failed to pull image")
+
+
+def set_kbs_row(lab: WholeLab, name: str, keys: str = '["key_id1"]', **policy: str) -> None:
+    """A keyset NAME with a policy of its own."""
+    number = sum(name.encode()) + 1000
+    digests, policies = policy.get("digests", "[]"), policy.get("policies", "[]")
+    values = f"({number}, '{digests}', '{policies}', 0, 0, '[]', now(), NULL, 1)"
+    lab.sql(f"REPLACE INTO policy VALUES {values}")
+    lab.sql(f"REPLACE INTO keysets VALUES ({number}, '{name}', '{keys}', {number})")
+
+
+@pytest.fixture(params=["online", "offline"])
+def kbc(request: pytest.FixtureRequest) -> Values:
+    values: Values = request.getfixturevalue(request.param)
+    return values
+
+
+def test_both_kbcs_decrypt(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
+    name = f"good-{request.node.callspec.id}"
+    with lab.pod(name, ENCRYPTED, "kata-qemu-sev", config_path=lab.kata_configuration(name, **kbc)) as pod:
+        pod.runs()
+        assert "encrypted busybox is up" in pod.logs()
+        assert "/tmp/sev" not in lab.run("ls -d /tmp/sev/* 2>/dev/null || true"), "removed on success"
+
+
+def test_guest_pulls_and_host_does_not(lab: WholeLab) -> None:
+    with lab.pod("plain", PLAIN, "kata") as pod:
+        pod.runs()
+        assert "bitnami/nginx" not in lab.run("crictl image ls")
+        assert "qemu-system-x86_64" in lab.run("ps aux")
+
+
+def test_host_pulls_for_other_runtimes(lab: WholeLab) -> None:
+    with lab.pod("runc", PLAIN) as pod:
+        pod.runs()
+        assert "bitnami/nginx" in lab.run("crictl image ls")
+
+
+def test_key_broker_down(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
+    kbc = kbc | {"guest_pre_attestation_proxy": "localhost:44445"}
+    message = sandbox_error(lab, f"down-{request.node.callspec.id}", **kbc)
+    dialled = REFUSED.replace("44444", "44445")
+    assert message == f"{P1}Error receiving launch bundle from attestation proxy: {dialled}: unknown"
+
+
+def test_key_broker_unreachable_from_the_guest_only(lab: WholeLab, online: Values) -> None:
+    params = str(online["kernel_params"]).replace(":44444", ":44445")
+    assert pull_error(lab, "unreachable", **(online | {"kernel_params": params})) == NO_KEY
+
+
+def test_database_down(lab: WholeLab, offline: Values) -> None:
+    lab.run("docker stop simple-kbs-db-1")
+    try:
+        message = sandbox_error(lab, "no-database", **offline)
+    finally:
+        lab.run("docker start simple-kbs-db-1")
+        lab.run("timeout 20 sh -c 'until mysqladmin -h 172.18.0.2 ping >/dev/null 2>&1; do sleep 0.1; done'")
+    # A stopped container's address is gone, which the KBS notices before the shim's 10 s are over.
+    assert message.startswith(f"{P1}{SECRET}rpc error: code = Internal desc = ")
+    assert "error communicating with database" in message
+
+
+def test_keyset_names_a_missing_key(lab: WholeLab, offline: Values) -> None:
+    set_kbs_row(lab, "KS-MISSING", keys='["no-such-key"]')
+    message = sandbox_error(lab, "missing-key", **offline, guest_pre_attestation_keyset="KS-MISSING")
+    cause = "no rows returned by a query that expected to return at least one row"
+    assert message.startswith(f"{P1}{SECRET}rpc error: code = Internal desc = ")
+    assert cause in message
+
+
+def test_offline_bundle_without_the_key(lab: WholeLab, offline: Values) -> None:
+    set_kbs_row(lab, "KS-OTHER", keys='["another-key"]')
+    lab.sql(
+        "REPLACE INTO secrets VALUES (77, 'another-key', 'RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4=', NULL)"
+    )
+    assert pull_error(lab, "other-key", **offline, guest_pre_attestation_keyset="KS-OTHER") == NO_KEY
+
+
+def test_digest_refused_offline_at_launch(lab: WholeLab, offline: Values) -> None:
+    set_kbs_row(lab, "KS-DIGEST", digests=f'["{WRONG_DIGEST}"]')
+    message = sandbox_error(lab, "digest-offline", **offline, guest_pre_attestation_keyset="KS-DIGEST")
+    refusal = "rpc error: code = Internal desc = Policy validation failed: fw digest not valid"
+    assert message == f"{P1}{SECRET}{refusal}: unknown"
+    assert lab.run("ls /tmp/sev").strip(), "a failed launch leaves its session's files"
+
+
+def test_digest_refused_online_at_the_pull(lab: WholeLab, online: Values) -> None:
+    lab.sql(f"""REPLACE INTO policy VALUES (10, '["{WRONG_DIGEST}"]', '[]', 0, 0, '[]', now(), NULL, 1)""")
+    lab.sql("UPDATE secrets SET polid = 10 WHERE secret_id = 'key_id1'")
+    try:
+        assert pull_error(lab, "digest-online", **online) == NO_KEY
+    finally:
+        lab.sql("UPDATE secrets SET polid = NULL WHERE secret_id = 'key_id1'")
+
+
+def test_wrong_key_is_noticed_when_the_layer_is_opened(lab: WholeLab, offline: Values) -> None:
+    stock = "RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4="
+    lab.sql(
+        "UPDATE secrets SET secret = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' WHERE secret_id = 'key_id1'"
+    )
+    try:
+        message = pull_error(lab, "wrong-key", **offline)
+    finally:
+        lab.sql(f"UPDATE secrets SET secret = '{stock}' WHERE secret_id = 'key_id1'")
+    assert "failed to async_get_plaintext_layer: " in message
+
+
+def test_certificate_chain_missing(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
+    path = "/opt/sev/gone.cert"
+    message = sandbox_error(lab, f"no-chain-{request.node.callspec.id}", **kbc, sev_cert_chain=path)
+    text = f"Attestation certificate chain file not found: open {path}: no such file or directory"
+    # "not found" makes it NotFound on the way through the shim (errors.go, isNotFound).
+    assert message == f"{P1_NOT_FOUND}{text}: not found"
+
+
+def test_certificate_chain_is_garbage(lab: WholeLab, online: Values) -> None:
+    lab.run("head -c 10000 /dev/urandom > /opt/sev/garbage.cert")
+    message = sandbox_error(lab, "garbage", **online, sev_cert_chain="/opt/sev/garbage.cert")
+    assert message.startswith(f"{P1}Error receiving launch bundle from attestation proxy: rpc error: code = ")
+    assert "Cert Chain not formatted correctly" in message
+
+
+def test_pre_attestation_off(lab: WholeLab, online: Values) -> None:
+    message = pull_error(lab, "unattested", **online, guest_pre_attestation=False)
+    assert message == NO_KEY
+
+
+@pytest.mark.parametrize("key", ["initrd", "kernel", "firmware"])
+def test_guest_file_missing(lab: WholeLab, online: Values, key: str) -> None:
+    name = f"no-{key}"
+    message = sandbox_error(lab, name, **(online | {key: "/opt/gone"}))
+    assert message == f"{P1_NOT_FOUND}/root/{name}.toml: file /opt/gone does not exist: not found"
+
+
+def test_initrd_altered_boots_without_a_digest_policy(lab: WholeLab, online: Values) -> None:
+    lab.run("cp /root/online.img /root/altered.img && printf x >> /root/altered.img")
+    path = lab.kata_configuration("altered", **(online | {"initrd": "/root/altered.img"}))
+    with lab.pod("altered", ENCRYPTED, "kata-qemu-sev", config_path=path) as pod:
+        pod.runs()
+
+
+def test_firmware_without_the_hash_table(lab: WholeLab, online: Values) -> None:
+    (lab.layout.host / "root/plain-ovmf.fd").write_bytes(firmware.build(hash_table=False))
+    message = sandbox_error(lab, "plain-ovmf", **online, firmware="/root/plain-ovmf.fd")
+    assert message.startswith(f"{P1}failed to launch qemu: exit status 1, error messages from qemu log: ")
+    assert "SEV: kernel specified but guest firmware has no hashes table GUID" in message
+
+
+def test_key_broker_address_without_a_port(lab: WholeLab, online: Values) -> None:
+    message = sandbox_error(lab, "no-proxy", **online, guest_pre_attestation_proxy="localhost")
+    assert "missing port in address" in message
+
+
+def test_runtime_class_missing(lab: WholeLab) -> None:
+    refusal = lab.kubectl(
+        "run", "no-class", f"--image={PLAIN}", '--overrides={"spec":{"runtimeClassName":"gone"}}', check=False
+    )
+    assert 'pods "no-class" is forbidden: pod rejected: RuntimeClass "gone" not found' in refusal
+
+
+def test_handler_missing_in_containerd(lab: WholeLab) -> None:
+    body = '{"apiVersion":"node.k8s.io/v1","kind":"RuntimeClass","metadata":{"name":"odd"},"handler":"odd"}'
+    lab.kubectl("create", "-f", "-", stdin=body)
+    with lab.pod("no-handler", PLAIN, "odd") as pod:
+        message = pod.message("FailedCreatePodSandBox")
+    failed = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: "
+    assert message == failed + 'no runtime for "odd" is configured'
+
+
+def test_sev_off_in_kvm_amd(lab: WholeLab, online: Values) -> None:
+    parameter = lab.layout.host / "sys/module/kvm_amd/parameters/sev"
+    parameter.write_text("0\n")
+    try:
+        message = sandbox_error(lab, "sev-off", **online)
+    finally:
+        parameter.write_text("1\n")
+    assert message == f"{P1}This system doesn't support Confidential Computing (Guest Protection): unknown"
+
+
+def test_image_missing_in_the_guest(lab: WholeLab) -> None:
+    with lab.pod("no-image", "bitnami/nginx:9.9.9", "kata") as pod:
+        message = pod.message("Failed", "Failed to pull image")
+        assert "failed to pull manifest" in message
+        waiting = until(
+            lambda: (
+                pod.object()["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
+                == "ImagePullBackOff"
+            ),
+            "ImagePullBackOff",
+            pod.describe,
+        )
+        assert waiting
+        assert pod.message("BackOff") == 'Back-off pulling image "bitnami/nginx:9.9.9"'
+
+
+def test_image_missing_on_the_host(lab: WholeLab) -> None:
+    with lab.pod("no-host-image", "bitnami/nginx:9.9.9") as pod:
+        message = pod.message("Failed", "Failed to pull image")
+    reference = "docker.io/bitnami/nginx:9.9.9"
+    assert message == (
+        'Failed to pull image "bitnami/nginx:9.9.9": rpc error: code = NotFound desc = failed to pull and unpack image'
+        f' "{reference}": failed to resolve reference "{reference}": {reference}: not found'
+    )
+
+
+def test_encrypted_image_without_a_confidential_guest(lab: WholeLab) -> None:
+    with lab.pod("plain-kata", ENCRYPTED, "kata") as pod:
+        assert pod.message("Failed", "Failed to pull image").startswith(P2)
+
+
+def test_encrypted_image_on_the_host(lab: WholeLab) -> None:
+    with lab.pod("plain-runc", ENCRYPTED) as pod:
+        message = pod.message("Failed", "Failed to pull image")
+    assert "failed to extract layer sha256:" in message
+    assert 'exec: "ctd-decoder": executable file not found in $PATH' in message
+
+
+def test_guest_that_dies_fails_its_pod(lab: WholeLab, online: Values) -> None:
+    path = lab.kata_configuration("dying", **online)
+    with lab.pod("dying", ENCRYPTED, "kata-qemu-sev", config_path=path) as pod:
+        pod.runs()
+        lab.run(f"kill -KILL $(cat /run/vc/vm/{pod.sandbox_id()}/pid)")
+        until(lambda: pod.object()["status"]["phase"] == "Failed", "pod failed", pod.describe)
+        state = pod.object()["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert (state["exitCode"], state["reason"]) == (255, "Error")
+
+
+def test_the_guides_edits_change_what_they_should(lab: WholeLab) -> None:
+    lab.run(f"cp {SEV_CONFIGURATION} /root/guide.toml")
+    lab.run(
+        "sed -i 's/1ee27366-0c87-43a6-af48-28543eaf7cb0/e6f5a162-d67f-4750-a67c-5d065f2a9910/' /root/guide.toml"
+    )
+    lab.run("sed -i 's/connection/bundle/' /root/guide.toml")
+    changed = lab.run(f"diff {SEV_CONFIGURATION} /root/guide.toml | grep '^>' || true").splitlines()
+    assert changed == [
+        '> guest_pre_attestation_secret_guid = "e6f5a162-d67f-4750-a67c-5d065f2a9910"',
+        '> guest_pre_attestation_secret_type = "bundle"',
+    ]

@@ -1,0 +1,177 @@
+"""A whole simulated lab under test: its host by SSH, its cluster by kubectl, as a person would use them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from simlab.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+START_SECONDS = 60.0
+PATIENCE = 20.0
+ENCRYPTED = "docker.io/haosanzi/busybox-v1:encrypted"
+PLAIN = "bitnami/nginx:1.22.0"
+CONFIGURATIONS = "/opt/confidential-containers/share/defaults/kata-containers"
+SEV_CONFIGURATION = f"{CONFIGURATIONS}/configuration-qemu-sev.toml"
+DEMO = "https://mirrors.openanolis.cn/inclavare-containers/confidential-containers-demo/bin/ccv3-sev"
+ONLINE_GUID = "1ee27366-0c87-43a6-af48-28543eaf7cb0"
+OFFLINE_GUID = "e6f5a162-d67f-4750-a67c-5d065f2a9910"
+
+Object = dict[str, Any]
+T = TypeVar("T")
+
+
+class WholeLab:
+    """One lab, from `python -m simlab up` to its end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.layout = Layout(folder)
+        self._keeper = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "simlab",
+                "up",
+                "--attached",
+                "--root",
+                str(folder),
+                "--name",
+                folder.name,
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._keeper.stdout is not None
+        line = self._keeper.stdout.readline()
+        assert line, f"the lab did not come up: {self._keeper.wait()}"
+        self._ssh = shlex.split(json.loads(line)["ssh"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        self._keeper.wait(START_SECONDS)
+
+    def run(self, command: str) -> str:
+        """Output of a command on the host, which must succeed."""
+        done = subprocess.run([*self._ssh, command], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
+        """Output of a kubectl command; with `check=False`, of one that may fail."""
+        done = subprocess.run(
+            ["kubectl", "--kubeconfig", str(self.layout.kubeconfig), *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0 or not check, f"kubectl {arguments}: {done.stderr}"
+        return done.stdout + done.stderr
+
+    def sql(self, statement: str) -> None:
+        """Run a statement in the KBS's database."""
+        query = shlex.quote(statement)
+        self.run(f"mysql -ukbsuser -pkbspassword -h 172.18.0.2 -D simple_kbs -e {query}")
+
+    @contextlib.contextmanager
+    def pod(self, name: str, image: str, runtime_class: str = "", **annotations: str) -> Iterator[Pod]:
+        """Create a pod, and delete it afterwards."""
+        spec: Object = {
+            "containers": [{"name": "it", "image": image, "imagePullPolicy": "Always"}],
+            "restartPolicy": "Never",
+        }
+        if runtime_class:
+            spec["runtimeClassName"] = runtime_class
+        body = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "annotations": {f"io.katacontainers.{k}": v for k, v in annotations.items()},
+            },
+            "spec": spec,
+        }
+        self.kubectl("create", "-f", "-", stdin=json.dumps(body))
+        try:
+            yield Pod(self, name)
+        finally:
+            self.kubectl("delete", "pod", name, "--grace-period=1", "--wait", check=False)
+
+    def kata_configuration(self, name: str, **values: str | int | bool) -> str:
+        """Path of a copy of the SEV configuration with other values; keys as in the file."""
+        path = f"/root/{name}.toml"
+        edits = " ".join(
+            "-e " + shlex.quote(f"s|^{key} = .*|{key} = {json.dumps(value)}|")
+            for key, value in values.items()
+        )
+        self.run(f"sed {edits} {SEV_CONFIGURATION} > {path}" if edits else f"cp {SEV_CONFIGURATION} {path}")
+        return path
+
+
+class Pod:
+    """A pod under test."""
+
+    def __init__(self, lab: WholeLab, name: str) -> None:
+        self.name = name
+        self._lab = lab
+
+    def object(self) -> Object:
+        return json.loads(self._lab.kubectl("get", "pod", self.name, "-o", "json"))  # type: ignore[no-any-return]
+
+    def sandbox_id(self) -> str:
+        """Id of the pod's sandbox, as `crictl pods` knows it."""
+        return self._lab.run(f"crictl pods --name '^{self.name}$' -q").strip()
+
+    def events(self, reason: str) -> list[Object]:
+        """Events of the pod with that reason."""
+        selector = f"involvedObject.name={self.name},reason={reason}"
+        listed = self._lab.kubectl("get", "events", "--field-selector", selector, "-o", "json")
+        return json.loads(listed)["items"]  # type: ignore[no-any-return]
+
+    def runs(self) -> None:
+        """Wait until the pod is Ready."""
+        until(self._ready, f"pod {self.name} is Ready", self.describe)
+
+    def message(self, reason: str, beginning: str = "", seconds: float = PATIENCE) -> str:
+        """Wait for an event with that reason whose message begins so, and return its message."""
+
+        def look() -> str:
+            found = [item["message"] for item in self.events(reason)]
+            return next((text for text in found if text.startswith(beginning)), "")
+
+        return until(look, f"event {reason} of pod {self.name}", self.describe, seconds)
+
+    def logs(self) -> str:
+        return self._lab.kubectl("logs", self.name)
+
+    def describe(self) -> str:
+        return self._lab.kubectl("describe", "pod", self.name, check=False)
+
+    def _ready(self) -> bool:
+        conditions = self.object().get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def until(condition: Callable[[], T], what: str, explain: Callable[[], str], seconds: float = PATIENCE) -> T:
+    """Wait until a condition gives something true, and return it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}\n{explain()}"
+        time.sleep(0.05)
