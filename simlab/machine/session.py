@@ -13,7 +13,7 @@ import os
 import signal
 import struct
 import termios
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import asyncssh
 
@@ -25,24 +25,26 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
 
 # RHEL's subsystem; the skeleton links it to Debian's program.
-_SUBSYSTEMS: Final = {"sftp": "/usr/libexec/openssh/sftp-server"}
+SUBSYSTEMS: Final = {"sftp": "/usr/libexec/openssh/sftp-server"}
 # AcceptEnv of RHEL's sshd_config.
 _ACCEPTED_VARIABLES: Final = ("LANG", "LC_", "XMODIFIERS")
+
+
+class Streams(NamedTuple):
+    """A channel's three streams."""
+
+    stdin: asyncssh.SSHReader[bytes]
+    stdout: asyncssh.SSHWriter[bytes]
+    stderr: asyncssh.SSHWriter[bytes]
 
 
 class Session:
     """A session's program, from its start to its exit status."""
 
-    def __init__(
-        self,
-        layout: Layout,
-        stdin: asyncssh.SSHReader[bytes],
-        stdout: asyncssh.SSHWriter[bytes],
-        stderr: asyncssh.SSHWriter[bytes],
-    ) -> None:
+    def __init__(self, layout: Layout, streams: Streams) -> None:
         self._layout = layout
-        self._stdin, self._stdout, self._stderr = stdin, stdout, stderr
-        self._channel = cast("asyncssh.SSHServerChannel[bytes]", stdin.channel)
+        self._stdin, self._stdout, self._stderr = streams
+        self._channel = cast("asyncssh.SSHServerChannel[bytes]", streams.stdin.channel)
 
     async def run(self) -> None:
         """Run the program until both it and the channel are done."""
@@ -104,8 +106,7 @@ class Session:
         }
         subsystem, command = self._channel.get_subsystem(), self._channel.get_command()
         if subsystem is not None:
-            # sshd refuses the request itself; here a program that is not there does.
-            argv = [_SUBSYSTEMS.get(subsystem, f"/nonexistent/subsystem-{subsystem}")]
+            argv = [SUBSYSTEMS[subsystem]]
         elif command is not None:
             argv = ["/bin/bash", "-c", command]
         else:

@@ -16,18 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import asyncssh
+from asyncssh.stream import SSHServerStreamSession
 from setproctitle import setproctitle
 
 from simlab.layout import Layout
 from simlab.machine import access
-from simlab.machine.session import Session
+from simlab.machine.session import SUBSYSTEMS, Session, Streams
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    Handler = Callable[
-        [asyncssh.SSHReader[bytes], asyncssh.SSHWriter[bytes], asyncssh.SSHWriter[bytes]], Awaitable[None]
-    ]
 
 # sshd_config(5): the default of MaxSessions, and the refusal's code and text (OpenSSH's serverloop.c).
 _MAX_SESSIONS: Final = 10
@@ -56,12 +53,12 @@ class HostServer(asyncssh.SSHServer):
             self._connection.set_authorized_keys(str(keys))
         return True
 
-    def session_requested(self) -> Handler:
+    def session_requested(self) -> SessionChannel:
         """Open a session, unless the connection has as many as sshd allows."""
         if self._sessions >= _MAX_SESSIONS:
             raise asyncssh.ChannelOpenError(*_OPEN_FAILED)
         self._sessions += 1
-        return self._run_session
+        return SessionChannel(self._run_session)
 
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
         """Let the client connect to anything that the host reaches (`ssh -L`)."""
@@ -74,18 +71,50 @@ class HostServer(asyncssh.SSHServer):
             raise AssertionError("a request without a connection")
         return await self._connection.forward_local_port("127.0.0.1", listen_port, listen_host, listen_port)
 
-    async def _run_session(
-        self,
-        stdin: asyncssh.SSHReader[bytes],
-        stdout: asyncssh.SSHWriter[bytes],
-        stderr: asyncssh.SSHWriter[bytes],
-    ) -> None:
-        channel = stdin.channel
-        session = asyncio.create_task(Session(self._layout, stdin, stdout, stderr).run())
+    async def _run_session(self, streams: Streams) -> None:
+        session = asyncio.create_task(Session(self._layout, streams).run())
         # A program may outlive its channel, and must not count any more then.
-        await channel.wait_closed()
+        await streams.stdin.channel.wait_closed()
         self._sessions -= 1
         await session
+
+
+class SessionChannel(SSHServerStreamSession[bytes]):
+    """A session's channel: asyncssh's streams, but with sftp as a program like any other."""
+
+    def __init__(self, run: Callable[[Streams], Awaitable[None]]) -> None:
+        super().__init__(None)
+        self._run = run
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, chan: asyncssh.SSHChannel[bytes]) -> None:
+        """Remember the channel."""
+        super().connection_made(chan)
+        self._channel = chan
+
+    def shell_requested(self) -> bool:
+        """Allow a login shell."""
+        return True
+
+    def exec_requested(self, command: str) -> bool:
+        """Allow any command."""
+        del command
+        return True
+
+    def subsystem_requested(self, subsystem: str) -> bool:
+        """Allow the subsystems that the server's configuration names."""
+        return subsystem in SUBSYSTEMS
+
+    def session_started(self) -> None:
+        """Run the program that was asked for."""
+        streams = Streams(
+            asyncssh.SSHReader(self, self._channel),
+            asyncssh.SSHWriter(self, self._channel),
+            asyncssh.SSHWriter(self, self._channel, asyncssh.EXTENDED_DATA_STDERR),
+        )
+        task = asyncio.ensure_future(self._run(streams))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
 async def serve(layout: Layout, sock: socket.socket) -> None:
