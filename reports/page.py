@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reports.model import ClauseResult, Evidence, Results, ScenarioResult
 
 TEMPLATES: Final = Path(__file__).with_name("templates")
-# A page of 200 scenarios must open at once, so its evidence shares so many characters. A piece shows at most the
+# A page of 200 scenarios must open at once: its evidence shares so many characters. A piece shows at most the
 # one and at least the other; its file has it whole.
 PAGE_BUDGET: Final = 3_000_000
 LONGEST_EXCERPT: Final = 12_000

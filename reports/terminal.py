@@ -111,9 +111,7 @@ class Display:
         """Take the live line away and close with a verdict per scenario, the causes, and the answer."""
         if self._live:
             self._live.stop()
-        self._print(Text())
-        for line in summary(results, report):
-            self._print(line)
+        self._print(Text(), *summary(results, report))
 
     def _waited(self, event: Waited) -> None:
         """Remember a wait for the live line; without one, tell it from time to time."""
@@ -132,8 +130,12 @@ class Display:
             under_way = dict(run.under_way)
             since, waits = dict(self._since), dict(self._waits)
         now = time.monotonic()
-        done = Text(f"{len(run.ended)} of {len(run.scenarios)}  {duration(now - self._started)}", style="dim")
-        self._spinner.update(text=done)
+        ended, selected = len(run.ended), len(run.scenarios)
+        if not selected:
+            done = "collecting"
+        else:
+            done = f"{ended} of {plural(selected, 'scenario')}" if ended < selected else "cleaning up"
+        self._spinner.update(text=Text(f"{done}  {duration(now - self._started)}", style="dim"))
         lines: list[RenderableType] = [self._spinner]
         for identifier, step in under_way.items():
             scenario = run.scenarios[identifier]
@@ -153,8 +155,7 @@ class Display:
         return Group(*lines)
 
     def _print(self, *lines: Text) -> None:
-        for line in lines:
-            self._console.print(line, soft_wrap=True)
+        self._console.print(Text("\n").join(lines), soft_wrap=True)
 
 
 def summary(results: Results, report: str) -> list[Text]:
@@ -238,7 +239,7 @@ def _lines(scenario: ScenarioResult) -> list[Text]:
 
 def _wait_line(wait: Waited, at: float, now: float) -> Text:
     """A wait as the live part shows it."""
-    return Text(f"    {_wait(wait, now - at)}", style="dim", no_wrap=True, overflow="ellipsis")
+    return Text(f"    {_wait(wait, now - at)}", style="dim")
 
 
 def _wait(wait: Waited, ago: float) -> str:
@@ -250,7 +251,8 @@ def _wait(wait: Waited, ago: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds as a person reads them."""
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def plural(number: int, noun: str) -> str:

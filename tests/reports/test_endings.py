@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from typing import TYPE_CHECKING
@@ -50,16 +51,19 @@ def _():
 """
 
 
-def _interrupted(suite: Suite, number: signal.Signals, *arguments: str) -> Left:
-    """A run that gets a signal while its second scenario waits."""
+def _interrupted(suite: Suite, number: signal.Signals, *, workers: bool = False) -> Left:
+    """A run that gets a signal while its second scenario waits; with its workers, as a terminal sends it."""
     suite.write(LONG, LONG_STEPS)
-    with suite.start(*arguments) as process:
+    with suite.start(*(["-n", "1"] if workers else [])) as process:
         deadline = time.monotonic() + 30
         while not (suite.path / "waiting").exists():
             assert time.monotonic() < deadline, "the scenario never began to wait"
             assert process.poll() is None, process.stdout.read() if process.stdout else ""
             time.sleep(0.05)
-        process.send_signal(number)
+        if workers:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
         output, _ = process.communicate(timeout=40)
     return suite.left(process.returncode, output)
 
@@ -86,7 +90,7 @@ def test_an_interrupted_run_cleans_up_and_tells(suite: Suite, number: signal.Sig
 
 
 def test_an_interrupted_run_of_workers_tells(suite: Suite) -> None:
-    left = _interrupted(suite, signal.SIGINT, "-n", "1")
+    left = _interrupted(suite, signal.SIGINT, workers=True)
     assert list(left.verdicts().values()) == [Verdict.PASSED, Verdict.BROKEN, Verdict.NOT_PROVEN]
     assert left.scenario("waits").reason.startswith("interrupted during: When it waits for long")
     assert left.exit_code == 2

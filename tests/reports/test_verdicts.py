@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pytest
 
 from lab.verdict import Verdict
-
-if TYPE_CHECKING:
-    from tests.reports.small_suite import Suite
+from tests.reports.small_suite import Left, Suite, allure
 
 FEATURE = """\
 Feature: One machine
@@ -25,7 +23,7 @@ Feature: One machine
     Then it does not hold
     And it holds
 
-  @W-2.2
+  @W-1.2 @W-2.2
   Scenario: Has a bug
     Given a lab
     When a step has a bug
@@ -69,9 +67,14 @@ def _():
 """
 
 
-def test_the_kind_of_the_error_decides(suite: Suite) -> None:
+@pytest.fixture(scope="module")
+def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
+    suite = Suite(tmp_path_factory.mktemp("verdicts"))
     suite.write(FEATURE, STEPS)
-    left = suite.run()
+    return suite.run()
+
+
+def test_the_kind_of_the_error_decides(left: Left) -> None:
     assert left.verdicts() == {
         "Holds": Verdict.PASSED,
         "Does not hold": Verdict.FAILED,
@@ -92,9 +95,7 @@ def test_the_kind_of_the_error_decides(suite: Suite) -> None:
     assert left.exit_code == 1
 
 
-def test_a_scenario_says_who_it_is_and_how_far_it_came(suite: Suite) -> None:
-    suite.write(FEATURE, STEPS)
-    left = suite.run()
+def test_a_scenario_says_who_it_is_and_how_far_it_came(left: Left) -> None:
     holds = left.scenario("Holds")
     assert holds.id == "small::holds"
     assert (holds.feature, holds.file, holds.line) == ("One machine", "small.feature", 5)
@@ -110,13 +111,80 @@ def test_a_scenario_says_who_it_is_and_how_far_it_came(suite: Suite) -> None:
     assert [step.verdict for step in skips.steps] == [Verdict.PASSED, Verdict.NOT_PROVEN, None]
     undefined = left.scenario("Has no step")
     assert [step.verdict for step in undefined.steps] == [Verdict.PASSED, Verdict.BROKEN, None]
-    assert "Traceback" in left.scenario("Has a bug").detail or "KeyError" in left.scenario("Has a bug").detail
+    bug = left.scenario("Has a bug").detail
+    assert bug.startswith("conftest.py:")
+    assert '{}["key"]' in bug
+    assert "_pytest" not in bug, "only the suite's own code is shown"
     assert left.scenario("Has no registry").detail == ""
 
 
-def test_clauses_get_the_worst_verdict_of_their_scenarios(suite: Suite) -> None:
-    suite.write(FEATURE.replace("@W-2.2", "@W-1.2"), STEPS)
-    clauses = {clause.id: clause for clause in suite.run().results.clauses}
+def test_a_plain_terminal_gets_a_line_per_scenario_and_a_summary(left: Left) -> None:
+    lines = left.output.splitlines()
+    assert lines[0] == f"Conformance run {left.results.run.id}: lab small, Profile"
+    told, closing = lines.index("7 scenarios selected"), lines.index("One machine")
+    assert [line[:14].strip() for line in lines[told + 1 : closing] if line[:1].strip()] == [
+        "passed",
+        "failed",
+        "broken",
+        "not proven",
+        "not applicable",
+        "not proven",
+        "broken",
+    ]
+    assert "  not proven     1 scenario: the registry does not answer (C-3.2)" in lines[closing:]
+    assert lines[-2].startswith("1 of 6 scenarios proved.  0 changed.")
+    assert lines[-1] == "Report: reports/latest/index.html"
+    assert "\x1b" not in left.output
+    assert "test session starts" not in left.output
+
+
+def test_junit_tells_the_verdicts_apart(left: Left) -> None:
+    root = left.junit()
+    assert root.attrib.items() >= {"tests": "7", "failures": "1", "errors": "2", "skipped": "3"}.items()
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    found = {
+        name: next((child for child in case if child.tag in ("failure", "error", "skipped")), None)
+        for name, case in cases.items()
+    }
+    assert {
+        name: None if child is None else (child.tag, child.get("message")) for name, child in found.items()
+    } | {"Has no step": None} == {
+        "Holds": None,
+        "Does not hold": ("failure", "the product broke it"),
+        "Has a bug": ("error", "KeyError: 'key'"),
+        "Has no registry": ("skipped", "the registry does not answer"),
+        "Is not for this profile": ("skipped", "the profile has no SEV-ES"),
+        "Is skipped by hand": ("skipped", "not today"),
+        "Has no step": None,
+    }
+    holds = cases["Holds"]
+    assert holds.get("classname") == "One machine"
+    assert [p.get("value") for p in holds.iter("property") if p.get("name") == "clause"] == ["P-1.1", "W-1.2"]
+
+
+def test_allure_gets_the_same_verdicts_step_by_step(left: Left) -> None:
+    results = allure(left)
+    assert {name: entry["status"] for name, entry in results.items()} == {
+        "Holds": "passed",
+        "Does not hold": "failed",
+        "Has a bug": "broken",
+        "Has no registry": "skipped",
+        "Is not for this profile": "skipped",
+        "Is skipped by hand": "skipped",
+        "Has no step": "broken",
+    }
+    steps = results["Has no registry"]["steps"]
+    assert [(step["name"], step["status"]) for step in steps] == [
+        ("Given a lab", "passed"),
+        ("When the registry is down", "skipped"),
+    ]
+    assert (
+        results["Has no registry"]["statusDetails"]["message"] == "not proven: the registry does not answer"
+    )
+
+
+def test_clauses_get_the_worst_verdict_of_their_scenarios(left: Left) -> None:
+    clauses = {clause.id: clause for clause in left.results.clauses}
     assert clauses["P-1.1"].verdict is Verdict.PASSED
     assert clauses["W-1.2"].verdict is Verdict.BROKEN
     assert clauses["W-1.2"].scenarios == ["small::holds", "small::has-a-bug"]
@@ -132,33 +200,27 @@ Feature: One machine
 """
 
 
-def test_all_proved_is_exit_0(suite: Suite) -> None:
-    suite.write(OK)
-    left = suite.run()
-    assert left.exit_code == 0
-    assert left.results.answer.all_proved
-
-
-def test_not_applicable_alone_proves_nothing(suite: Suite) -> None:
-    only = "Feature: f\n\n  Scenario: s\n    Given the platform lacks it\n"
-    suite.write(only, STEPS)
-    assert suite.run().exit_code == 1
+def test_not_applicable_is_allowed_but_alone_proves_nothing(suite: Suite) -> None:
     suite.write(OK + "\n  Scenario: s\n    Given the platform lacks it\n", STEPS)
     assert suite.run().exit_code == 0
+    assert suite.run("-k", "not holds").exit_code == 1
 
 
-def test_not_proven_is_not_exit_0(suite: Suite) -> None:
-    suite.write(OK + "\n  Scenario: s\n    Given a lab\n    When the registry is down\n", STEPS)
+def test_not_proven_is_not_exit_0_and_advisory_clauses_decide_nothing(suite: Suite) -> None:
+    suite.write(
+        OK
+        + "\n  @X-2.1\n  Scenario: advice\n    Given a lab\n    Then it does not hold\n"
+        + "\n  Scenario: unproved\n    Given a lab\n    When the registry is down\n",
+        STEPS,
+    )
     left = suite.run()
     assert left.exit_code == 1
     assert not left.results.answer.all_proved
 
-
-def test_advisory_clauses_decide_nothing(suite: Suite) -> None:
-    suite.write(OK + "\n  @X-2.1\n  Scenario: s\n    Given a lab\n    Then it does not hold\n", STEPS)
-    left = suite.run()
-    assert left.scenario("s").verdict is Verdict.FAILED
+    left = suite.run("-k", "not unproved")
+    assert left.scenario("advice").verdict is Verdict.FAILED
     assert left.exit_code == 0
+    assert left.results.answer.all_proved
 
 
 def test_no_selection_is_not_exit_0(suite: Suite) -> None:
@@ -166,6 +228,7 @@ def test_no_selection_is_not_exit_0(suite: Suite) -> None:
     left = suite.run("-k", "nothing")
     assert left.exit_code == 5
     assert left.results.scenarios == []
+    assert "Nothing is proved: no scenario was selected." in left.output
 
 
 def test_a_failing_test_that_is_no_scenario_counts(suite: Suite) -> None:

@@ -1,0 +1,108 @@
+"""What the terminal shows of a run's events."""
+
+from __future__ import annotations
+
+import io
+import os
+import pty
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab.verdict import Verdict
+from reports.clauses import Catalogue
+from reports.events import Finished, Planned, Started, StepStarted, Waited
+from reports.model import ScenarioResult, StepResult
+from reports.run import Run
+from reports.terminal import Display, duration, is_live
+
+if TYPE_CHECKING:
+    from tests.reports.small_suite import Suite
+
+
+def _scenario() -> ScenarioResult:
+    step = StepResult(keyword="When", text="the pod starts", line=3)
+    return ScenarioResult(id="f::s", name="s", feature="f", file="f.feature", line=2, steps=[step])
+
+
+def _waited(elapsed: float, remaining: float) -> Waited:
+    return Waited(
+        scenario="f::s", what="the pod", elapsed=elapsed, remaining=remaining, last_seen="Pending: no [node]"
+    )
+
+
+def test_a_log_hears_of_a_wait_from_time_to_time() -> None:
+    stream = io.StringIO()
+    run = Run("r", lab={}, profile={}, catalogue=Catalogue())
+    run.listen(Display(run, stream, live=False))
+    run.apply(Planned(scenarios=[_scenario()]))
+    run.apply(Started(scenario="f::s"))
+    run.apply(StepStarted(scenario="f::s", step=0))
+    for elapsed in range(0, 70, 2):
+        run.apply(_waited(elapsed, 100 - elapsed))
+    done = _scenario().model_copy(
+        update={"verdict": Verdict.FAILED, "reason": "it [never] ran", "seconds": 70}
+    )
+    run.apply(Finished(scenario=done))
+    assert [line.strip() for line in stream.getvalue().splitlines()] == [
+        "1 scenario selected",
+        "… waiting for the pod: 30 s, 1 min 10 s left, last seen: Pending: no [node]",
+        "… waiting for the pod: 1 min 0 s, 40 s left, last seen: Pending: no [node]",
+        "failed            70.0 s  s",
+        "it [never] ran",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(0.4, "0 s"), (59.4, "59 s"), (59.6, "1 min 0 s"), (299.9, "5 min 0 s")]
+)
+def test_durations(seconds: float, told: str) -> None:
+    assert duration(seconds) == told
+
+
+def test_only_a_person_s_terminal_is_live() -> None:
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as stream:
+        assert is_live(stream, {"TERM": "xterm"})
+        assert not is_live(stream, {"TERM": "xterm", "CI": "true"})
+        assert not is_live(stream, {"TERM": "xterm", "NO_COLOR": "1"})
+        assert not is_live(stream, {"TERM": "dumb"})
+    os.close(controller)
+    assert not is_live(io.StringIO(), {"TERM": "xterm"})
+
+
+WAITING = """
+@when("it waits")
+def _(record):
+    record.waiting(Wait("the pod", 12.0, 288.0, "Pending"))
+    # The test that reads the terminal says when it has seen enough.
+    pathlib.Path("seen").touch()
+    import os
+    with open("enough") as pipe:
+        pipe.read()
+"""
+
+
+def test_a_person_sees_step_and_wait_while_they_last(suite: Suite) -> None:
+    suite.write(
+        "Feature: f\n\n  Scenario: waits\n    Given a lab\n    When it waits\n    Then it holds\n", WAITING
+    )
+    enough = suite.path / "enough"
+    os.mkfifo(enough)
+    controller, terminal = pty.openpty()
+    with suite.start(stdout=terminal) as process:
+        os.close(terminal)
+        shown = ""
+        while "waiting for the pod: 12 s, 4 min 48 s left, last seen: Pending" not in shown:
+            shown += os.read(controller, 4096).decode()
+        assert "When it waits" in shown
+        assert "0 of 1 scenario" in shown
+        enough.write_text("")
+        try:
+            while part := os.read(controller, 4096):
+                shown += part.decode()
+        except OSError:  # how Linux says that nobody holds the other end any more
+            pass
+    os.close(controller)
+    assert process.returncode == 0
+    assert "1 of 1 scenario proved." in shown
