@@ -1,1 +1,21 @@
 """A run of the suite: its options, its lab, its record. Scenarios are in `features/`."""
+
+from __future__ import annotations
+
+import pytest
+
+# Before the modules are imported, or their asserts would say nothing.
+pytest.register_assert_rewrite("steps", "lab")
+
+pytest_plugins = [
+    "fixtures.options",
+    "fixtures.collection",
+    "fixtures.conformance",
+    "fixtures.session",
+    "fixtures.scenario",
+    "steps.certificates",
+    "steps.images",
+    "steps.kbs",
+    "steps.launch",
+    "steps.pods",
+]

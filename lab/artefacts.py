@@ -21,10 +21,9 @@ Part = Literal["firmware", "kernel", "initrd"]
 class FetchedFile:
     """A file on the host with the pinned checksum, fetched from its source (guide: wget … initrd.run.…)."""
 
-    permission = None
-    clause = None
-
     def __init__(self, host: Host, name: str, source: FileSource, path: str, seconds: float) -> None:
+        self.permission: str | None = None
+        self.clause: str | None = None
         self.name = f"fetch the {name}"
         self.looks_at = path
         self.undone_by = f"rm {path}"

@@ -85,7 +85,7 @@ class Broker:
 
     def database_at(self, address: str) -> KbsDatabase:
         """The database at an address as the host sees it."""
-        database = KbsDatabase(self._lab, self._host, address, self._password, self._record)
+        database = KbsDatabase(self._lab, self._host, address, self._password, record=self._record)
         self._open_until.callback(database.close)
         return database
 

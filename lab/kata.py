@@ -101,9 +101,9 @@ class KataConfiguration:
     def with_values(self, **values: str | int | bool) -> KataConfiguration:
         """The same configuration with these keys of `[hypervisor.qemu]` set."""
         document = tomlkit.parse(self.text)
-        table = document["hypervisor"]["qemu"]  # type: ignore[index]
+        table = document["hypervisor"]["qemu"]
         for key, value in values.items():
-            table[key] = value  # type: ignore[index]
+            table[key] = value
         return KataConfiguration(self.path, tomlkit.dumps(document))
 
     def with_kernel_params(self, *params: str, without: tuple[str, ...] = ()) -> KataConfiguration:

@@ -9,7 +9,8 @@ from lab.errors import NotProven
 from lab.journal import STATE
 
 if TYPE_CHECKING:
-    from lab.host import Held, Host
+    from lab.held import Held
+    from lab.host import Host
 
 # The lock is the kernel's: whoever ends the process, or the connection that holds it, frees it.
 COMMAND = (

@@ -21,11 +21,10 @@ if TYPE_CHECKING:
 class ExportedChain:
     """The certificate chain is on the host (guide: 导出SEV证书链). One that is there is never replaced."""
 
-    name = "export the SEV certificate chain"
-    permission = None
-    clause = "W-2.2"
-
     def __init__(self, host: Host, path: str) -> None:
+        self.name = "export the SEV certificate chain"
+        self.permission: str | None = None
+        self.clause: str | None = "W-2.2"
         self.looks_at = path
         self.undone_by = f"rm {path}"
         self._host = host

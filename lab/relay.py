@@ -17,7 +17,8 @@ from lab.kbs.wire import online_requests
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from lab.host import Held, Host
+    from lab.held import Held
+    from lab.host import Host
     from lab.kbs.wire import OnlineRequest
 
 INTERPRETER = "/usr/libexec/platform-python"
