@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +85,13 @@ def containers(options: argparse.Namespace) -> int:
 
 def pods(options: argparse.Namespace) -> int:
     """List pod sandboxes."""
-    found = _newest_first(_read("sandboxes"))
+    # cri-tools, cmd/crictl/sandbox.go: both filters are regular expressions.
+    found = [
+        pod
+        for pod in _newest_first(_read("sandboxes"))
+        if re.search(options.name, pod["metadata"]["name"])
+        and re.search(options.namespace, pod["metadata"]["namespace"])
+    ]
     if options.output == "json":
         return _print_json({"items": found})
     if options.quiet:
@@ -175,7 +182,9 @@ def _parse() -> argparse.Namespace:
     for holder, names in ((commands, ("images", "img")), (image, ("ls", "list"))):
         listing(holder, names, images).add_argument("filter", nargs="?", metavar="REPOSITORY[:TAG]")
     listing(commands, ("ps",), containers).add_argument("--all", "-a", action="store_true")
-    listing(commands, ("pods",), pods)
+    sandboxes = listing(commands, ("pods",), pods)
+    sandboxes.add_argument("--name", default="", metavar="REGEXP")
+    sandboxes.add_argument("--namespace", default="", metavar="REGEXP")
     return parser.parse_args()
 
 
