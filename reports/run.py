@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from lab.verdict import Verdict
 from reports.events import Event, Finished, Planned, Progressed, SessionChanged, Started, StepStarted, Waited
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from lab.record import Operation
     from reports.clauses import Catalogue
 
-NEVER_RAN = "never ran"
+NEVER_RAN: Final = "never ran"
+# Hexadecimal of six digits and more, base64 as long as a digest's, and numbers.
+_OWN_NAME: Final = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{6,}\b|[A-Za-z0-9+/]{43}=|\b\d+(?:\.\d+)?\b")
 
 
 class Run:
@@ -104,7 +107,8 @@ class Run:
 
     def results(self, *, exit_code: int, arguments: Sequence[str]) -> Results:
         """The results of the run, which is over."""
-        scenarios = list(self.scenarios.values())
+        # In the guide's order, in whichever they ran.
+        scenarios = sorted(self.scenarios.values(), key=lambda scenario: (scenario.file, scenario.line))
         session = self._session_facts()
         finished = datetime.now(UTC)
         return Results(
@@ -143,13 +147,17 @@ class Run:
 
 
 def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
-    """Why scenarios that should be proved are not: one entry per verdict and reason, the worst first."""
+    """Why scenarios that should be proved are not: one entry per verdict and reason, the worst first.
+
+    Reasons that differ only in names made for one scenario (a pod's, a digest) or in numbers are one cause.
+    """
     causes: dict[tuple[Verdict, str, str | None], Cause] = {}
     for scenario in scenarios:
         if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
             continue
-        key = (scenario.verdict, scenario.reason, scenario.owner)
-        cause = causes.setdefault(key, Cause(verdict=key[0], reason=key[1], owner=key[2], scenarios=[]))
+        key = (scenario.verdict, _OWN_NAME.sub("…", scenario.reason), scenario.owner)
+        fresh = Cause(verdict=scenario.verdict, reason=scenario.reason, owner=scenario.owner, scenarios=[])
+        cause = causes.setdefault(key, fresh)
         cause.scenarios.append(scenario.id)
     return sorted(causes.values(), key=lambda cause: WORST_FIRST.index(cause.verdict))
 
