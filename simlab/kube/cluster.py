@@ -353,7 +353,6 @@ class Cluster:
             "lastTransitionTime": now(),
         }
         pod.setdefault("status", {})["conditions"] = [*conditions, scheduled]
-        managed.record_update(pods, pod, entry.obj, write.manager, "binding", None)
         if not write.dry_run:
             self._put(pods, pod)
 

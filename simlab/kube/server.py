@@ -440,7 +440,8 @@ def _verb(request: web.Request, target: Target) -> str:
         return "get" if target.name else "list"
     if verb == "delete" and not target.name:
         return "deletecollection"
-    if verb == "create" and target.name and not target.part:
+    misplaced = verb == "create" and target.name and not target.part
+    if misplaced or (verb in ("update", "patch") and not target.name):
         raise ApiError(
             405, "MethodNotAllowed", "the server does not allow this method on the requested resource"
         )

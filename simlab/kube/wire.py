@@ -93,7 +93,9 @@ def _parts(data: bytes) -> Iterator[tuple[int, int | bytes]]:
 def decode(data: bytes) -> Obj:
     """Return the object in a body; raises a 400 if it cannot be read."""
     if not data.startswith(_MAGIC):
-        raise bad_request("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
+        raise bad_request(
+            "provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]"
+        )
     try:
         envelope = dict(_parts(data[len(_MAGIC) :]))
         about = dict(_parts(_data(envelope.get(1, b""))))

@@ -27,7 +27,7 @@ _SUFFIXES: Final = {
     "E": Decimal(10**18),
     **{f"{letter}i": Decimal(1024**power) for power, letter in enumerate("KMGTPE", start=1)},
 }
-_QUANTITY: Final = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?\d+)?)([numkMGTPE]?i?)")
+_QUANTITY: Final = re.compile(r"([+-]?[0-9.]+(?:[eE][+-]?\d+)?)([numkKMGTPE]?i?)")
 
 
 def amount(quantity: str) -> Decimal:
