@@ -14,10 +14,14 @@ import setproctitle
 import yaml
 
 from simlab.kube.controllers.controller import Cluster, Controller
+from simlab.kube.controllers.daemonsets import DaemonSets
+from simlab.kube.controllers.deployments import Deployments
 from simlab.kube.controllers.evictions import Evictions
+from simlab.kube.controllers.garbage import GarbageCollector
 from simlab.kube.controllers.kubeconfig import authority_of
 from simlab.kube.controllers.namespaces import NamespaceContent, NamespaceDeletion
 from simlab.kube.controllers.nodes import NodeLifecycle
+from simlab.kube.controllers.replicasets import ReplicaSets
 from simlab.kube.controllers.scheduler import Scheduler
 from simlab.node.api import Api
 
@@ -34,6 +38,10 @@ def _controllers(cluster: Cluster, authority: str) -> list[Controller]:
         NodeLifecycle(cluster),
         Evictions(cluster),
         NamespaceDeletion(cluster),
+        GarbageCollector(cluster),
+        Deployments(cluster),
+        ReplicaSets(cluster),
+        DaemonSets(cluster),
     ]
 
 
