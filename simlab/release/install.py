@@ -43,8 +43,8 @@ _INERT_PROGRAM: Final = (
 def install(layout: Layout, artifacts: Artifacts) -> None:
     """Do what the pre-install daemon and the install daemon do.
 
-    An existing containerd configuration is extended and its first state kept as `config.toml.bak`; files of an
-    earlier installation are written over.
+    An existing containerd configuration is extended and its first state kept as `config.toml.bak`; files of
+    an earlier installation are written over.
     """
     _pre_install(layout)
     install_artifacts(layout, artifacts)

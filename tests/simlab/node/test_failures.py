@@ -1,5 +1,7 @@
 """Every failure is made by its cause in a whole lab, and must show where and as it does on a real node."""
 
+# ruff: noqa: S608 - the statements are the tests' own
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -7,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simlab.artifacts import firmware
-from tests.simlab.node.whole_lab import ENCRYPTED, PLAIN, SEV_CONFIGURATION, until
+from tests.simlab.node.whole_lab import ENCRYPTED, OFFLINE_GUID, ONLINE_GUID, PLAIN, SEV_CONFIGURATION, until
 
 if TYPE_CHECKING:
     from tests.simlab.node.whole_lab import WholeLab
@@ -26,6 +28,8 @@ REFUSED = (
     ' dial tcp 127.0.0.1:44444: connect: connection refused"'
 )
 SECRET = "Unable to acquire launch secret from KBS: "
+STOCK_KEY = "RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4="
+WRONG_KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 WRONG_DIGEST = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 
 
@@ -59,7 +63,9 @@ def test_both_kbcs_decrypt(lab: WholeLab, kbc: Values, request: pytest.FixtureRe
     with lab.pod(name, ENCRYPTED, "kata-qemu-sev", config_path=lab.kata_configuration(name, **kbc)) as pod:
         pod.runs()
         assert "encrypted busybox is up" in pod.logs()
-        assert "/tmp/sev" not in lab.run("ls -d /tmp/sev/* 2>/dev/null || true"), "removed on success"
+        session = next(part for part in lab.run(f"ps ww {pod.pid()}").split(",") if "session-file" in part)
+        folder = session.removeprefix("session-file=").rpartition("/")[0]
+        assert lab.run(f"test -e {folder} && echo there || echo removed") == "removed\n"
 
 
 def test_guest_pulls_and_host_does_not(lab: WholeLab) -> None:
@@ -93,7 +99,7 @@ def test_database_down(lab: WholeLab, offline: Values) -> None:
         message = sandbox_error(lab, "no-database", **offline)
     finally:
         lab.run("docker start simple-kbs-db-1")
-        lab.run("timeout 20 sh -c 'until mysqladmin -h 172.18.0.2 ping >/dev/null 2>&1; do sleep 0.1; done'")
+        lab.wait_for_database()
     # A stopped container's address is gone, which the KBS notices before the shim's 10 s are over.
     assert message.startswith(f"{P1}{SECRET}rpc error: code = Internal desc = ")
     assert "error communicating with database" in message
@@ -109,9 +115,7 @@ def test_keyset_names_a_missing_key(lab: WholeLab, offline: Values) -> None:
 
 def test_offline_bundle_without_the_key(lab: WholeLab, offline: Values) -> None:
     set_kbs_row(lab, "KS-OTHER", keys='["another-key"]')
-    lab.sql(
-        "REPLACE INTO secrets VALUES (77, 'another-key', 'RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4=', NULL)"
-    )
+    lab.sql(f"REPLACE INTO secrets VALUES (77, 'another-key', '{STOCK_KEY}', NULL)")
     assert pull_error(lab, "other-key", **offline, guest_pre_attestation_keyset="KS-OTHER") == NO_KEY
 
 
@@ -133,14 +137,11 @@ def test_digest_refused_online_at_the_pull(lab: WholeLab, online: Values) -> Non
 
 
 def test_wrong_key_is_noticed_when_the_layer_is_opened(lab: WholeLab, offline: Values) -> None:
-    stock = "RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4="
-    lab.sql(
-        "UPDATE secrets SET secret = 'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=' WHERE secret_id = 'key_id1'"
-    )
+    lab.sql(f"UPDATE secrets SET secret = '{WRONG_KEY}' WHERE secret_id = 'key_id1'")
     try:
         message = pull_error(lab, "wrong-key", **offline)
     finally:
-        lab.sql(f"UPDATE secrets SET secret = '{stock}' WHERE secret_id = 'key_id1'")
+        lab.sql(f"UPDATE secrets SET secret = '{STOCK_KEY}' WHERE secret_id = 'key_id1'")
     assert "failed to async_get_plaintext_layer: " in message
 
 
@@ -220,15 +221,7 @@ def test_image_missing_in_the_guest(lab: WholeLab) -> None:
     with lab.pod("no-image", "bitnami/nginx:9.9.9", "kata") as pod:
         message = pod.message("Failed", "Failed to pull image")
         assert "failed to pull manifest" in message
-        waiting = until(
-            lambda: (
-                pod.object()["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
-                == "ImagePullBackOff"
-            ),
-            "ImagePullBackOff",
-            pod.describe,
-        )
-        assert waiting
+        until(lambda: pod.waiting_reason() == "ImagePullBackOff", "ImagePullBackOff", pod.describe)
         assert pod.message("BackOff") == 'Back-off pulling image "bitnami/nginx:9.9.9"'
 
 
@@ -237,8 +230,8 @@ def test_image_missing_on_the_host(lab: WholeLab) -> None:
         message = pod.message("Failed", "Failed to pull image")
     reference = "docker.io/bitnami/nginx:9.9.9"
     assert message == (
-        'Failed to pull image "bitnami/nginx:9.9.9": rpc error: code = NotFound desc = failed to pull and unpack image'
-        f' "{reference}": failed to resolve reference "{reference}": {reference}: not found'
+        'Failed to pull image "bitnami/nginx:9.9.9": rpc error: code = NotFound desc = failed to pull'
+        f' and unpack image "{reference}": failed to resolve reference "{reference}": {reference}: not found'
     )
 
 
@@ -258,7 +251,7 @@ def test_guest_that_dies_fails_its_pod(lab: WholeLab, online: Values) -> None:
     path = lab.kata_configuration("dying", **online)
     with lab.pod("dying", ENCRYPTED, "kata-qemu-sev", config_path=path) as pod:
         pod.runs()
-        lab.run(f"kill -KILL $(cat /run/vc/vm/{pod.sandbox_id()}/pid)")
+        lab.run(f"kill -KILL {pod.pid()}")
         until(lambda: pod.object()["status"]["phase"] == "Failed", "pod failed", pod.describe)
         state = pod.object()["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (state["exitCode"], state["reason"]) == (255, "Error")
@@ -266,9 +259,7 @@ def test_guest_that_dies_fails_its_pod(lab: WholeLab, online: Values) -> None:
 
 def test_the_guides_edits_change_what_they_should(lab: WholeLab) -> None:
     lab.run(f"cp {SEV_CONFIGURATION} /root/guide.toml")
-    lab.run(
-        "sed -i 's/1ee27366-0c87-43a6-af48-28543eaf7cb0/e6f5a162-d67f-4750-a67c-5d065f2a9910/' /root/guide.toml"
-    )
+    lab.run(f"sed -i 's/{ONLINE_GUID}/{OFFLINE_GUID}/' /root/guide.toml")
     lab.run("sed -i 's/connection/bundle/' /root/guide.toml")
     changed = lab.run(f"diff {SEV_CONFIGURATION} /root/guide.toml | grep '^>' || true").splitlines()
     assert changed == [

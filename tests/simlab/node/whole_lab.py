@@ -88,6 +88,11 @@ class WholeLab:
         query = shlex.quote(statement)
         self.run(f"mysql -ukbsuser -pkbspassword -h 172.18.0.2 -D simple_kbs -e {query}")
 
+    def wait_for_database(self) -> None:
+        """Wait until the database answers, as after its start."""
+        ask = "mysql -ukbsuser -pkbspassword -h 172.18.0.2 -e 'select 1' >/dev/null 2>&1"
+        self.run(f"timeout {PATIENCE:.0f} sh -c {shlex.quote(f'until {ask}; do sleep 0.1; done')}")
+
     @contextlib.contextmanager
     def pod(self, name: str, image: str, runtime_class: str = "", **annotations: str) -> Iterator[Pod]:
         """Create a pod, and delete it afterwards."""
@@ -133,9 +138,19 @@ class Pod:
     def object(self) -> Object:
         return json.loads(self._lab.kubectl("get", "pod", self.name, "-o", "json"))  # type: ignore[no-any-return]
 
+    def waiting_reason(self) -> str:
+        """Why the pod's container waits."""
+        statuses = self.object()["status"]["containerStatuses"]
+        return str(statuses[0]["state"].get("waiting", {}).get("reason", ""))
+
+    def pid(self) -> str:
+        """Process id of the pod's QEMU on the host."""
+        return self._lab.run(f"cat /run/vc/vm/{self.sandbox_id()}/pid").strip()
+
     def sandbox_id(self) -> str:
-        """Id of the pod's sandbox, as `crictl pods` knows it."""
-        return self._lab.run(f"crictl pods --name '^{self.name}$' -q").strip()
+        """Id of the pod's sandbox, as containerd lists it."""
+        listed = json.loads(self._lab.run("cat /var/lib/containerd/simlab/sandboxes.json"))
+        return next(str(item["id"]) for item in listed if item["metadata"]["name"] == self.name)
 
     def events(self, reason: str) -> list[Object]:
         """Events of the pod with that reason."""

@@ -1,0 +1,29 @@
+"""A host with the release on it, without a lab around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simlab import release
+from simlab.machine import kernel
+from simlab.node.host import Host
+from tests.simlab.node.test_release import fake_artifacts
+
+if TYPE_CHECKING:
+    from simlab.layout import Layout
+
+SEV = "/opt/confidential-containers/share/defaults/kata-containers/configuration-qemu-sev.toml"
+PLAIN = "/opt/confidential-containers/share/defaults/kata-containers/configuration-qemu.toml"
+
+
+def install(layout: Layout) -> Host:
+    release.install(layout, fake_artifacts(layout))
+    kernel.write(layout, api_major=1, api_minor=42, build=42, asids=255)
+    return Host(layout)
+
+
+def edit(host: Host, path: str, old: str, new: str) -> None:
+    file = host.local(path)
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simlab.layout import Layout
+from simlab.node.containerd import config
+from simlab.node.rpc import RpcError
+from tests.simlab.node.node_host import install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simlab.node.host import Host
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return install(Layout(tmp_path))
+
+
+def test_release_is_confidential_until_its_drop_in_is_gone(host: Host) -> None:
+    assert config.load(host).confidential
+    host.local("/etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf").unlink()
+    assert not config.load(host).confidential
+
+
+def test_runtime_of_a_handler(host: Host) -> None:
+    runtime = config.load(host).runtime("kata-qemu-sev")
+    assert runtime.config_path.endswith("/configuration-qemu-sev.toml")
+    passed = runtime.passed_through({"io.katacontainers.config_path": "/x", "other": "y"})
+    assert passed == {"io.katacontainers.config_path": "/x"}
+    assert config.load(host).runtime("").name == "runc"
+
+
+def test_missing_runtime(host: Host) -> None:
+    with pytest.raises(RpcError) as failure:
+        config.load(host).runtime("gone")
+    text = (
+        'rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for "gone" is configured'
+    )
+    assert str(failure.value) == text
+
+
+def test_malformed_file(host: Host) -> None:
+    host.local(config.PATH).write_text("version = \n")
+    with pytest.raises(RpcError, match="failed to load TOML"):
+        config.load(host)
