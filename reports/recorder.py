@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from lab.errors import LabError
-from lab.record import Finding, Operation
 from lab.verdict import Verdict
 from reports.allure_results import AllureSteps
 from reports.clauses import Catalogue
@@ -28,21 +27,20 @@ from reports.events import (
     SessionChanged,
     Started,
     StepStarted,
-    Waited,
 )
-from reports.evidence import EvidenceStore, redacted
+from reports.evidence import redacted
+from reports.facts import FactRecorder
 from reports.folder import RunFolder
 from reports.gherkin import planned
-from reports.model import ScenarioResult, SessionFacts
 from reports.publisher import PROPERTY, Publisher
 from reports.signals import treat_sigterm_as_sigint
-from reports.verdicts import Contacts, Outcome, judge, one_line
+from reports.verdicts import Outcome, judge, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from lab.record import Wait
     from lab.secret import Redactor
+    from reports.model import ScenarioResult
 
 PLUGIN: Final = "run-recorder"
 _WIDER_THAN_A_SCENARIO: Final = frozenset({"class", "module", "package", "session"})
@@ -72,87 +70,24 @@ def start(
         config.add_cleanup(journal.close)
         recorder = RunRecorder(folder, redactor, journal, process=worker_input["workerid"])
     config.option.allure_report_dir = str(folder.allure)
-    # What a test prints is evidence of the recorder's, redacted; allure-pytest would attach it as it is.
+    # What a scenario prints becomes evidence, redacted; allure-pytest would attach it as it is.
     config.option.attach_capture = False
     config.pluginmanager.register(recorder, PLUGIN)
     AllureSteps.register(config, recorder)
     return recorder
 
 
-class RunRecorder:
-    """Records the scenarios that this process runs. Implements `lab.record.Record`."""
+class RunRecorder(FactRecorder):
+    """Records the scenarios that this process runs: their steps, and the verdicts of their phases."""
 
     def __init__(
         self, folder: RunFolder, redactor: Redactor, tell: Callable[[Event], None], *, process: str = "main"
     ) -> None:
-        self.folder = folder
-        self.redactor = redactor
-        self.current: ScenarioResult | None = None
-        self.step: int | None = None
-        self._tell = tell
-        self._process = process
-        self._evidence = EvidenceStore(folder.path, redactor)
+        super().__init__(folder, redactor, tell, process=process)
         self._catalogue = Catalogue()
-        self._contacts = Contacts()
-        self._session = SessionFacts()
-        self._session_fixtures = 0
         self._by_item: dict[str, ScenarioResult] = {}
         self._began = 0.0
         self._step_began = 0.0
-        self._attach: Callable[[str, str, bytes], None] = lambda _name, _media_type, _data: None
-
-    # What drivers tell (lab.record.Record).
-
-    def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
-        """Keep evidence with the current step, or with the session outside of scenarios."""
-        facts = self._facts()
-        where = facts.id if isinstance(facts, ScenarioResult) else f"session {self._process}"
-        entry, data = self._evidence.keep(where, len(facts.evidence) + 1, name, body)
-        if isinstance(facts, ScenarioResult):
-            entry.step = self.step
-        facts.evidence.append(entry)
-        self._attach(entry.name, entry.media_type, data)
-
-    def operation(self, operation: Operation) -> None:
-        """Enter an operation in the ledger of the scenario, or of the session outside of scenarios."""
-        self._facts().operations.append(Operation(**redacted(vars(operation), self.redactor)))
-
-    def finding(self, finding: Finding) -> None:
-        """Keep a finding with the scenario or the session; the same one only once."""
-        clean = Finding(**redacted(vars(finding), self.redactor))
-        facts = self._facts()
-        if clean not in facts.findings:
-            facts.findings.append(clean)
-
-    def waiting(self, wait: Wait) -> None:
-        """Show that a wait goes on."""
-        self._tell(
-            Waited(
-                scenario=self.current.id if self.current else None,
-                what=self.redactor(wait.what),
-                elapsed=wait.elapsed,
-                remaining=wait.remaining,
-                last_seen=self.redactor(wait.last_seen),
-            )
-        )
-
-    def version(self, component: str, version: str) -> None:
-        """Name the version of something that was tested; always a fact of the whole run."""
-        self._session.versions[self.redactor(component)] = self.redactor(version)
-
-    def reached(self, service: str) -> None:
-        """Note that a service of the lab (host, cluster, kbs, database) answered: now it can be lost."""
-        self._contacts.reached(service)
-
-    def attach_by(self, attach: Callable[[str, str, bytes], None]) -> None:
-        """Hand each piece of evidence (name, media type, data) to `attach` too."""
-        self._attach = attach
-
-    def _facts(self) -> ScenarioResult | SessionFacts:
-        """Where facts go at this moment."""
-        return self._session if self.current is None or self._session_fixtures else self.current
-
-    # What pytest tells.
 
     @pytest.hookimpl
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -167,7 +102,7 @@ class RunRecorder:
             if taken[scenario.id] > 1:
                 scenario.id += f"-{taken[scenario.id]}"
             self._by_item[item.nodeid] = scenario
-        self._tell(Planned(scenarios=list(self._by_item.values())))
+        self.tell(Planned(scenarios=list(self._by_item.values())))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -196,12 +131,15 @@ class RunRecorder:
         if scenario is None or item.nodeid not in self._by_item:
             return report
         report.user_properties.append((PROPERTY, scenario.id))
+        if report.when == "teardown":
+            for title, text in report.sections:
+                self.evidence(title, text)
         if call.excinfo is None:
             if report.when == "call":
                 self._settle(Outcome(Verdict.PASSED))
             return report
         error = call.excinfo.value
-        outcome = judge(error, self._contacts)
+        outcome = judge(error, self.contacts)
         if report.when == "teardown":
             self._clean_up_failed(call.excinfo, item.config.rootpath)
             return report
@@ -219,11 +157,11 @@ class RunRecorder:
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
         """Take what a fixture for many scenarios does as the session's, whichever asked for it first."""
         wide = fixturedef.scope in _WIDER_THAN_A_SCENARIO
-        self._session_fixtures += wide
+        self.for_session += wide
         try:
             return (yield)
         finally:
-            self._session_fixtures -= wide
+            self.for_session -= wide
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:
@@ -232,8 +170,8 @@ class RunRecorder:
             return (yield)
         finally:
             if self.current:
-                self._tell(Progressed(scenario=self.current))
-            self._tell(SessionChanged(process=self._process, facts=self._session))
+                self.tell(Progressed(scenario=self.current))
+            self.tell(SessionChanged(process=self.process, facts=self.session))
 
     # What pytest-bdd tells.
 
@@ -245,7 +183,7 @@ class RunRecorder:
         # Rendered steps are objects of this run of the scenario: a repeated phrase is not the same step.
         self.step = next(index for index, own in enumerate(scenario.steps) if own is step)
         self._step_began = time.monotonic()
-        self._tell(StepStarted(scenario=self.current.id, step=self.step))
+        self.tell(StepStarted(scenario=self.current.id, step=self.step))
 
     @pytest.hookimpl
     def pytest_bdd_after_step(self) -> None:
@@ -267,7 +205,7 @@ class RunRecorder:
         step.verdict = verdict
         step.seconds = round(time.monotonic() - self._step_began, 3)
         self.step = None
-        self._tell(Progressed(scenario=self.current))
+        self.tell(Progressed(scenario=self.current))
 
     # A scenario's life.
 
@@ -276,7 +214,7 @@ class RunRecorder:
         self.current = scenario
         self.step = None
         self._began = time.monotonic()
-        self._tell(Started(scenario=scenario.id))
+        self.tell(Started(scenario=scenario.id))
 
     def _settle(self, outcome: Outcome, *, detail: str = "") -> None:
         """Give the scenario its verdict and, where a step was under way, that step too."""
@@ -308,8 +246,8 @@ class RunRecorder:
             return
         scenario.seconds = round(time.monotonic() - self._began, 3)
         self.current = None
-        self._tell(Finished(scenario=scenario))
-        self._tell(SessionChanged(process=self._process, facts=self._session))
+        self.tell(Finished(scenario=scenario))
+        self.tell(SessionChanged(process=self.process, facts=self.session))
 
 
 def _detail(info: pytest.ExceptionInfo[BaseException], root: Path) -> str:

@@ -95,6 +95,7 @@ def test_facts(left: Left) -> None:
         ("digest", 1),
         ("answer", 2),
         ("after", None),
+        ("Captured stdout call", None),
     ]
     assert [operation.name for operation in tells.operations] == [
         "lend row 10",
