@@ -78,9 +78,13 @@ def down(options: argparse.Namespace) -> int:
     return 0
 
 
-def show_list(_options: argparse.Namespace) -> int:
-    """Print the labs that are up, and those whose keeper was killed."""
+def show_list(options: argparse.Namespace) -> int:
+    """Print the labs that are up, and those whose keeper was killed; as JSON, those that are ready."""
     for record in labs.records():
+        if options.json:
+            if record.alive and record.layout.lab_file.exists():
+                print(json.dumps({"name": record.name, **_ready_line(record.layout)}))
+            continue
         state = "stale" if not record.alive else "up" if record.layout.lab_file.exists() else "starting"
         print(f"{record.name}\t{state}\t{record.pid}\t{record.root}")
     return 0
@@ -117,7 +121,10 @@ def _up_detached(options: argparse.Namespace) -> int:
     if not line:
         sys.stderr.write(keeper.stderr.read())
         return keeper.wait()
-    _print_for_people(json.loads(line))
+    if options.json:
+        print(line, end="", flush=True)
+    else:
+        _print_for_people(json.loads(line))
     return 0
 
 
@@ -187,8 +194,10 @@ def _parse() -> argparse.Namespace:
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--attached", action="store_true", help="say JSON; stop at the end of stdin")
     how.add_argument("--detach", action="store_true", help="leave it running; its name is 'default'")
+    sub.add_argument("--json", action="store_true", help="say JSON when the detached lab is ready")
     which(command("down", down, "stop a lab and remove its folder"))
-    command("list", show_list, "list labs: name, state, pid, folder")
+    listing = command("list", show_list, "list labs: name, state, pid, folder")
+    listing.add_argument("--json", action="store_true", help="say JSON, a line for each lab that is ready")
     sub = command("shell", shell, "log in to a lab's host")
     which(sub)
     sub.add_argument("command", nargs=argparse.REMAINDER, help="what to run there")
