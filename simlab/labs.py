@@ -18,8 +18,8 @@ from simlab.layout import Layout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Unix socket paths hold at most 107 bytes (unix(7)), and a lab's longest one below its root takes up to 47.
-LONGEST_ROOT: Final = 60
+# Unix socket paths hold at most 107 bytes (unix(7)); a lab's longest one takes 20 below its root.
+LONGEST_ROOT: Final = 80
 
 # In a lab's root; a folder without it is never removed.
 MARKER: Final = "simlab.json"

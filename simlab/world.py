@@ -45,6 +45,8 @@ class World:
         self.ssh_port = int(self._ssh.getsockname()[1])
         self.api_port = int(self._api.getsockname()[1])
         self._process: subprocess.Popen[bytes] | None = None
+        # The namespaces' first process: when it has ended, so have all others.
+        self._init: int | None = None
 
     def start(self, wake: int | None = None) -> None:
         """Start everything and wait until the lab is ready.
@@ -54,8 +56,20 @@ class World:
         """
         self._layout.log.mkdir(exist_ok=True)
         fds = (self._ssh.fileno(), self._api.fileno())
+        info_read, info_write = os.pipe()
         argv = [
-            *("bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--cap-add", "ALL"),
+            *(
+                "bwrap",
+                "--info-fd",
+                str(info_write),
+                "--unshare-user",
+                "--uid",
+                "0",
+                "--gid",
+                "0",
+                "--cap-add",
+                "ALL",
+            ),
             *("--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-ipc"),
             *("--hostname", addresses.HOSTNAME, "--die-with-parent"),
             *("--dev-bind", "/", "/", "--proc", "/proc", "--"),
@@ -69,7 +83,7 @@ class World:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                pass_fds=fds,
+                pass_fds=(*fds, info_write),
                 env=_environment(),
                 cwd=_REPOSITORY,
                 # Ctrl-C at a terminal is for the keeper alone, which then stops the lab in order.
@@ -77,6 +91,8 @@ class World:
             )
         for own in (self._ssh, self._api):
             own.close()
+        os.close(info_write)
+        self._init = _init_process(info_read)
         event = self._first_event(wake)
         if event.get("event") != "ready":
             raise StartError(str(event.get("message", "the supervisor said nothing")))
@@ -96,6 +112,9 @@ class World:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._init is not None:
+            # Readable once the process has ended (pidfd_open(2)).
+            select.select([self._init], [], [], STOP_SECONDS)
 
     def _first_event(self, wake: int | None) -> dict[str, Any]:
         deadline = time.monotonic() + START_SECONDS
@@ -124,6 +143,18 @@ class World:
 
 def _listen() -> socket.socket:
     return socket.create_server(("127.0.0.1", 0), backlog=128)
+
+
+def _init_process(info: int) -> int | None:
+    """Return a pidfd of the namespaces' first process; None when bubblewrap died before it made them."""
+    with os.fdopen(info) as pipe:
+        text = pipe.read()
+    if not text:
+        return None
+    try:
+        return os.pidfd_open(json.loads(text)["child-pid"])
+    except ProcessLookupError:
+        return None
 
 
 def _environment() -> dict[str, str]:

@@ -26,6 +26,8 @@ from simlab.machine.session import SUBSYSTEMS, Session, Streams
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from asyncssh.channel import SSHChannel
+
 # sshd_config(5): the default of MaxSessions, and the refusal's code and text (OpenSSH's serverloop.c).
 _MAX_SESSIONS: Final = 10
 _OPEN_FAILED: Final = (asyncssh.OPEN_CONNECT_FAILED, "open failed")
@@ -87,7 +89,7 @@ class SessionChannel(SSHServerStreamSession[bytes]):
         self._run = run
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def connection_made(self, chan: asyncssh.SSHChannel[bytes]) -> None:
+    def connection_made(self, chan: SSHChannel[bytes]) -> None:
         """Remember the channel."""
         super().connection_made(chan)
         self._channel = chan
