@@ -60,12 +60,9 @@ class Machine:
         self.bin = folder / "bin"
         self.bin.mkdir()
         (folder / "tools").mkdir()
-        (folder / "simlab").mkdir()
         for name in ("tools/set-up", "tox.ini", "pyproject.toml"):
             shutil.copy(ROOT / name, folder / name)
-        (folder / "simlab/packages.txt").write_text(
-            "# comment\none-package\tone\ntwo-package /does/not/exist\n"
-        )
+        (folder / "packages.txt").write_text("# comment\none-package\tone\ntwo-package /does/not/exist\n")
         for program in NEEDED:
             (self.bin / program).symlink_to(shutil.which(program) or "")
         self.program("python3", PYTHON)
@@ -111,7 +108,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_a_fresh_machine_gets_packages_and_environment_once(machine: Machine) -> None:
-    assert machine.set_up("--simulated-lab")[0] == 0
+    assert machine.set_up("packages.txt")[0] == 0
     assert machine.calls("apt-get", "install -y --no-install-recommends one-package two-package")
     assert machine.calls("-m pip install --quiet tox>=")
     assert machine.calls("-m tox run -e tests --notest")
@@ -122,7 +119,7 @@ def test_a_fresh_machine_gets_packages_and_environment_once(machine: Machine) ->
 
 def test_only_what_is_missing_is_installed(machine: Machine) -> None:
     machine.program("one", "#!/bin/sh\n")
-    machine.set_up("--simulated-lab")
+    machine.set_up("packages.txt")
     (install,) = machine.calls("apt-get", "install")
     assert install.endswith("--no-install-recommends two-package")
 
@@ -141,7 +138,7 @@ def test_python3_venv_is_a_package_too(machine: Machine) -> None:
 def test_sudo_is_used_where_it_asks_for_no_password(machine: Machine) -> None:
     machine.user(1000)
     machine.program("sudo", '#!/bin/sh\necho "sudo $*" >>calls\n[ "$2" = true ] || { shift; exec "$@"; }\n')
-    assert machine.set_up("--simulated-lab")[0] == 0
+    assert machine.set_up("packages.txt")[0] == 0
     assert machine.calls("apt-get", "install", "one-package two-package")
 
 
@@ -162,7 +159,7 @@ def test_without_root_the_one_command_is_printed(machine: Machine, sudo: str | N
     machine.user(1000)
     if sudo:
         machine.program("sudo", f"#!/bin/sh\n{sudo}\n")
-    code, errors = machine.set_up("--simulated-lab")
+    code, errors = machine.set_up("packages.txt")
     assert code == 69
     assert errors.splitlines()[-1] == command
     assert machine.calls("apt-get") == machine.calls("tox") == []
@@ -170,14 +167,14 @@ def test_without_root_the_one_command_is_printed(machine: Machine, sudo: str | N
 
 def test_a_machine_without_apt_is_told_what_to_install(machine: Machine) -> None:
     (machine.bin / "apt-get").unlink()
-    code, errors = machine.set_up("--simulated-lab")
+    code, errors = machine.set_up("packages.txt")
     assert code == 69
     assert errors.endswith("install what Debian has in these packages: one-package two-package\n")
 
 
 def test_without_network_the_cause_is_shown(machine: Machine) -> None:
     (machine.folder / "no-network").touch()
-    code, errors = machine.set_up("--simulated-lab")
+    code, errors = machine.set_up("packages.txt")
     assert code == 69
     assert "E: Failed to fetch" in errors
     code, errors = machine.set_up()
