@@ -22,8 +22,15 @@ NGINX = "bitnami/nginx:1.22.0"
 
 
 @pytest.fixture
-def vm(world: World) -> Iterator[Vm]:
+def own_vm(world: World) -> Iterator[Vm]:
     with w.Vm(world).start() as vm:
+        yield vm
+
+
+@pytest.fixture(scope="module")
+def vm(world_of_session: World) -> Iterator[Vm]:
+    """A VM for all tests that leave it running; each names its containers as no other does."""
+    with w.Vm(world_of_session).start() as vm:
         yield vm
 
 
@@ -42,18 +49,18 @@ def logs(vm: Vm, container_id: str) -> dict[str, str]:
     return output
 
 
-def test_nginx_serves(vm: Vm) -> None:
-    assert vm.run(NGINX).startswith("nginx 08:00:00.00")
+def test_nginx_serves(own_vm: Vm) -> None:
+    assert own_vm.run(NGINX).startswith("nginx 08:00:00.00")
     fetch = "until wget -qO- http://127.0.0.1:8080/; do sleep 0.1; done; id -u; cat /opt/simlab/canary"
-    answer = vm.call("ExecProcess", container_id="c1", args=["sh", "-c", fetch])
+    answer = own_vm.call("ExecProcess", container_id="c1", args=["sh", "-c", fetch])
     assert answer["exit_code"] == 0
     assert "Welcome to nginx!" in text(answer, "stdout")
     assert text(answer, "stdout").endswith("0\nplain image bitnami/nginx:1.22.0\n")
-    assert vm.call("ContainerStatus", container_id="c1")["state"] == "running"
-    vm.call("SignalContainer", container_id="c1", signal=signal.SIGTERM)
-    assert vm.call("WaitProcess", container_id="c1") == {"exit_code": 0}
-    assert vm.call("RemoveContainer", container_id="c1") is None
-    assert vm.call("ContainerStatus", container_id="c1")[0] == "NOT_FOUND"
+    assert own_vm.call("ContainerStatus", container_id="c1")["state"] == "running"
+    own_vm.call("SignalContainer", container_id="c1", signal=signal.SIGTERM)
+    assert own_vm.call("WaitProcess", container_id="c1") == {"exit_code": 0}
+    assert own_vm.call("RemoveContainer", container_id="c1") is None
+    assert own_vm.call("ContainerStatus", container_id="c1")[0] == "NOT_FOUND"
 
 
 def test_encrypted_image_does_not_open(vm: Vm) -> None:
@@ -106,7 +113,7 @@ def test_containers_do_not_share_their_files_or_processes(vm: Vm) -> None:
 
 def test_program_that_does_not_exist(vm: Vm) -> None:
     vm.call("PullImage", image=NGINX)
-    answer = vm.call("CreateContainer", container_id="c", image=NGINX, args=["/no/such"])
+    answer = vm.call("CreateContainer", container_id="c0", image=NGINX, args=["/no/such"])
     assert answer == ("INTERNAL", "No such file or directory (os error 2)")
 
 
@@ -114,9 +121,9 @@ def test_rootfs_that_the_host_shares(vm: Vm, world: World) -> None:
     world.put("/run/rootfs/bin/busybox", Path("/bin/busybox").read_bytes())
     world.local("/run/rootfs/bin/busybox").chmod(0o755)
     args = ["/bin/busybox", "echo", "shared"]
-    vm.call("CreateContainer", container_id="c", image="", args=args, rootfs="/run/rootfs")
-    vm.call("StartContainer", container_id="c")
-    assert text(vm.call("ReadLogs", container_id="c", offset=0)) == "shared\n"
+    vm.call("CreateContainer", container_id="c1", image="", args=args, rootfs="/run/rootfs")
+    vm.call("StartContainer", container_id="c1")
+    assert text(vm.call("ReadLogs", container_id="c1", offset=0)) == "shared\n"
 
 
 def test_pause_is_in_the_guest(vm: Vm) -> None:
@@ -155,26 +162,26 @@ def test_monitor_speaks_qmp(vm: Vm) -> None:
     assert vm.qmp("nonsense") == "The command nonsense has not been found"
 
 
-def test_quit_leaves_nothing(vm: Vm, world: World) -> None:
-    vm.run(NGINX)
-    pid = vm.call("ContainerStatus", container_id="c1")["pid"]
-    folder = world.layout.world / "guests" / f"sandbox-{vm.name}"
+def test_quit_leaves_nothing(own_vm: Vm, world: World) -> None:
+    own_vm.run(NGINX)
+    pid = own_vm.call("ContainerStatus", container_id="c1")["pid"]
+    folder = world.layout.world / "guests" / f"sandbox-{own_vm.name}"
     assert folder.is_dir()
-    assert vm.qmp("quit") == {}
-    assert vm.process
-    assert vm.process.wait(w.SECONDS) == 0
+    assert own_vm.qmp("quit") == {}
+    assert own_vm.process
+    assert own_vm.process.wait(w.SECONDS) == 0
     assert not folder.exists()
     assert not Path(f"/proc/{pid}").exists()
 
 
-def test_killed_guest_takes_its_containers_along_and_the_next_one_cleans_up(vm: Vm, world: World) -> None:
-    vm.run(NGINX)
-    pid = vm.call("ContainerStatus", container_id="c1")["pid"]
-    assert vm.process
-    vm.process.kill()
-    vm.process.wait()
+def test_killed_guest_takes_its_containers_along_and_the_next_one_cleans_up(own_vm: Vm, world: World) -> None:
+    own_vm.run(NGINX)
+    pid = own_vm.call("ContainerStatus", container_id="c1")["pid"]
+    assert own_vm.process
+    own_vm.process.kill()
+    own_vm.process.wait()
     w.until(lambda: not Path(f"/proc/{pid}").exists() or None, "the container's end")
-    folder = world.layout.world / "guests" / f"sandbox-{vm.name}"
+    folder = world.layout.world / "guests" / f"sandbox-{own_vm.name}"
     assert folder.is_dir()
     with w.Vm(world).start() as after:
         after.call("CreateSandbox")
