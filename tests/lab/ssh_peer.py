@@ -1,7 +1,5 @@
 """A real SSH server for the tests of the host driver: asyncssh in a thread, with the local bash as shell."""
 
-# ruff: noqa: ARG002 - asyncssh calls its hooks with more than we want to know
-
 from __future__ import annotations
 
 import asyncio

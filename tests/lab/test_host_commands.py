@@ -220,6 +220,13 @@ def test_a_held_process_ends_when_it_is_let_go(host: Host, tmp_path: Path) -> No
     assert _eventually(partial(_is_gone, int(pid.read_text())))
 
 
+def test_a_held_process_may_clean_up_when_it_is_let_go(host: Host, tmp_path: Path) -> None:
+    mark = tmp_path / "clean"
+    with host.hold("trap 'echo done > %s; exit' TERM; echo ready; while :; do sleep 0.1; done", mark) as held:
+        held.expect("ready", 5)
+    assert mark.read_text() == "done\n"
+
+
 def test_a_held_process_ends_with_the_connection(host: Host, ssh_peer: SshPeer, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     held = host.hold("echo $$ > %s; echo ready; sleep 60", pid)

@@ -71,7 +71,7 @@ def test_a_password_logs_in_and_a_wrong_one_is_not_shown(
 def test_an_encrypted_key_wants_its_passphrase(
     ssh_peer: SshPeer, host_of: HostOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ssh_peer.key.write_bytes(ssh_peer.user_key.export_private_key(passphrase="open sesame", rounds=1))
+    ssh_peer.key.write_bytes(ssh_peer.user_key.export_private_key(passphrase="open sesame", rounds=50))
     assert "name it in ssh.key_passphrase" in _refusal(host_of(ssh_peer.login()))
     login = ssh_peer.login(key_passphrase={"env": "LAB_PASSPHRASE"})
     monkeypatch.setenv("LAB_PASSPHRASE", "wrong")
