@@ -27,7 +27,10 @@ HOSTILE = '</pre><script>alert("x")</script>'
 def _results(folder: Path, *, number: int, evidence: int = 1, size: int = 10) -> Results:
     """A run of so many scenarios, of all verdicts in turn."""
     run = Run(
-        "r1", lab={"name": "small & fine"}, profile={"name": "p", "title": "Profile"}, catalogue=Catalogue()
+        "r1",
+        lab={"name": "small & fine", "platform": {"root": "ark.pem"}},
+        profile={"name": "p", "title": "Profile"},
+        catalogue=Catalogue(),
     )
     store = EvidenceStore(folder, Redactor())
     for index in range(number):
@@ -77,6 +80,7 @@ def test_it_says_all_that_a_stranger_asks(html: str) -> None:
     for words in (
         "1 of 4 scenarios proved.",
         "small &amp; fine",
+        "the lab's own: says nothing about AMD hardware",
         "kubernetes v1.24.0",
         "an unencrypted nginx pod with RuntimeClass kata is Running 1/1",
         "no scenario in this selection",
