@@ -76,10 +76,11 @@ class Vm:
                         raise ShimError("Failed to Check if grpc server is working: the VM is gone")
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         except TimeoutError:
-            # virtcontainers/pkg/agent/protocols/client/client.go, commonDialer
+            # virtcontainers/pkg/agent/protocols/client/client.go; a real agent listens on vsock port 1024.
+            context_id = int(self.machine.sandbox_id[:8], 16)
             raise ShimError(
                 "Failed to Check if grpc server is working: rpc error: code = DeadlineExceeded desc ="
-                " timed out connecting to the guest's agent"
+                f" timed out connecting to vsock {context_id}:1024"
             ) from None
 
     @property

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simlab.artifacts import firmware
-from tests.simlab.node.whole_lab import ENCRYPTED, OFFLINE_GUID, ONLINE_GUID, PLAIN, SEV_CONFIGURATION, until
+from tests.simlab.node.whole_lab import (
+    ENCRYPTED,
+    OFFLINE_GUID,
+    ONLINE_GUID,
+    PLAIN,
+    PODS,
+    SEV_CONFIGURATION,
+    until,
+)
 
 if TYPE_CHECKING:
     from tests.simlab.node.whole_lab import WholeLab
@@ -69,9 +77,10 @@ def test_both_kbcs_decrypt(lab: WholeLab, kbc: Values, request: pytest.FixtureRe
 
 
 def test_guest_pulls_and_host_does_not(lab: WholeLab) -> None:
+    before = lab.run("crictl image ls")
     with lab.pod("plain", PLAIN, "kata") as pod:
         pod.runs()
-        assert "bitnami/nginx" not in lab.run("crictl image ls")
+        assert lab.run("crictl image ls") == before
         assert "qemu-system-x86_64" in lab.run("ps aux")
 
 
@@ -79,6 +88,18 @@ def test_host_pulls_for_other_runtimes(lab: WholeLab) -> None:
     with lab.pod("runc", PLAIN) as pod:
         pod.runs()
         assert "bitnami/nginx" in lab.run("crictl image ls")
+
+
+def test_host_pulls_without_cocos_containerd(lab: WholeLab) -> None:
+    drop_in = lab.layout.host / "etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf"
+    text = drop_in.read_text()
+    drop_in.unlink()
+    try:
+        with lab.pod("upstream", ENCRYPTED, "kata") as pod:
+            message = pod.message("Failed", "Failed to pull image")
+    finally:
+        drop_in.write_text(text)
+    assert "ctd-decoder" in message
 
 
 def test_key_broker_down(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
@@ -192,15 +213,16 @@ def test_key_broker_address_without_a_port(lab: WholeLab, online: Values) -> Non
 
 
 def test_runtime_class_missing(lab: WholeLab) -> None:
-    refusal = lab.kubectl(
-        "run", "no-class", f"--image={PLAIN}", '--overrides={"spec":{"runtimeClassName":"gone"}}', check=False
-    )
-    assert 'pods "no-class" is forbidden: pod rejected: RuntimeClass "gone" not found' in refusal
+    spec = {"runtimeClassName": "gone", "containers": [{"name": "c", "image": PLAIN}]}
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "no-class"}, "spec": spec}
+    status, answer = lab.api("POST", PODS, body)
+    refusal = 'pods "no-class" is forbidden: pod rejected: RuntimeClass "gone" not found'
+    assert (status, answer["message"]) == (403, refusal)
 
 
 def test_handler_missing_in_containerd(lab: WholeLab) -> None:
-    body = '{"apiVersion":"node.k8s.io/v1","kind":"RuntimeClass","metadata":{"name":"odd"},"handler":"odd"}'
-    lab.kubectl("create", "-f", "-", stdin=body)
+    runtime_class = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "handler": "odd"}
+    lab.create("/apis/node.k8s.io/v1/runtimeclasses", runtime_class | {"metadata": {"name": "odd"}})
     with lab.pod("no-handler", PLAIN, "odd") as pod:
         message = pod.message("FailedCreatePodSandBox")
     failed = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: "

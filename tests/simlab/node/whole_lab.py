@@ -1,13 +1,17 @@
-"""A whole simulated lab under test: its host by SSH, its cluster by kubectl, as a person would use them."""
+"""A whole simulated lab under test: its host by SSH, its cluster by its API."""
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
+import re
 import shlex
+import ssl
 import subprocess
 import sys
 import time
+import urllib.parse
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from simlab.layout import Layout
@@ -25,6 +29,9 @@ SEV_CONFIGURATION = f"{CONFIGURATIONS}/configuration-qemu-sev.toml"
 DEMO = "https://mirrors.openanolis.cn/inclavare-containers/confidential-containers-demo/bin/ccv3-sev"
 ONLINE_GUID = "1ee27366-0c87-43a6-af48-28543eaf7cb0"
 OFFLINE_GUID = "e6f5a162-d67f-4750-a67c-5d065f2a9910"
+
+PODS = "/api/v1/namespaces/default/pods"
+EVENTS = "/api/v1/namespaces/default/events"
 
 Object = dict[str, Any]
 T = TypeVar("T")
@@ -55,6 +62,11 @@ class WholeLab:
         line = self._keeper.stdout.readline()
         assert line, f"the lab did not come up: {self._keeper.wait()}"
         self._ssh = shlex.split(json.loads(line)["ssh"])
+        server = re.search(r"https://127\.0\.0\.1:(\d+)", self.layout.kubeconfig.read_text())
+        assert server
+        self._api_port = int(server[1])
+        self._tls = ssl.create_default_context(cafile=str(self.layout.pki / "ca.crt"))
+        self._tls.load_cert_chain(self.layout.pki / "admin.crt", self.layout.pki / "admin.key")
 
     def __enter__(self) -> Self:
         return self
@@ -62,7 +74,11 @@ class WholeLab:
     def __exit__(self, *_: object) -> None:
         assert self._keeper.stdin is not None
         self._keeper.stdin.close()
-        self._keeper.wait(START_SECONDS)
+        try:
+            self._keeper.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._keeper.kill()
+            raise
 
     def run(self, command: str) -> str:
         """Output of a command on the host, which must succeed."""
@@ -70,18 +86,22 @@ class WholeLab:
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def kubectl(self, *arguments: str, stdin: str = "", check: bool = True) -> str:
-        """Output of a kubectl command; with `check=False`, of one that may fail."""
-        done = subprocess.run(
-            ["kubectl", "--kubeconfig", str(self.layout.kubeconfig), *arguments],
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
-        assert done.returncode == 0 or not check, f"kubectl {arguments}: {done.stderr}"
-        return done.stdout + done.stderr
+    def api(self, method: str, path: str, body: Object | None = None) -> tuple[int, Object]:
+        """Status and answer of a request to the cluster's API, made as its administrator."""
+        connection = http.client.HTTPSConnection("127.0.0.1", self._api_port, context=self._tls, timeout=30)
+        text = None if body is None else json.dumps(body)
+        with contextlib.closing(connection):
+            connection.request(method, path, text, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            content = answer.read()
+        if "json" not in answer.getheader("Content-Type", ""):
+            return answer.status, {"text": content.decode()}
+        return answer.status, json.loads(content)
+
+    def create(self, path: str, body: Object) -> None:
+        """Create an object, which must succeed."""
+        status, answer = self.api("POST", path, body)
+        assert status == 201, answer
 
     def sql(self, statement: str) -> None:
         """Run a statement in the KBS's database."""
@@ -111,11 +131,13 @@ class WholeLab:
             },
             "spec": spec,
         }
-        self.kubectl("create", "-f", "-", stdin=json.dumps(body))
+        self.create(PODS, body)
+        pod = Pod(self, name)
         try:
-            yield Pod(self, name)
+            yield pod
         finally:
-            self.kubectl("delete", "pod", name, "--grace-period=1", "--wait", check=False)
+            self.api("DELETE", f"{PODS}/{name}", {"gracePeriodSeconds": 1})
+            until(lambda: self.api("GET", f"{PODS}/{name}")[0] == 404, f"pod {name} is gone", pod.describe)
 
     def kata_configuration(self, name: str, **values: str | int | bool) -> str:
         """Path of a copy of the SEV configuration with other values; keys as in the file."""
@@ -136,7 +158,8 @@ class Pod:
         self._lab = lab
 
     def object(self) -> Object:
-        return json.loads(self._lab.kubectl("get", "pod", self.name, "-o", "json"))  # type: ignore[no-any-return]
+        """The pod as the API has it."""
+        return self._lab.api("GET", f"{PODS}/{self.name}")[1]
 
     def waiting_reason(self) -> str:
         """Why the pod's container waits."""
@@ -152,11 +175,12 @@ class Pod:
         listed = json.loads(self._lab.run("cat /var/lib/containerd/simlab/sandboxes.json"))
         return next(str(item["id"]) for item in listed if item["metadata"]["name"] == self.name)
 
-    def events(self, reason: str) -> list[Object]:
-        """Events of the pod with that reason."""
-        selector = f"involvedObject.name={self.name},reason={reason}"
-        listed = self._lab.kubectl("get", "events", "--field-selector", selector, "-o", "json")
-        return json.loads(listed)["items"]  # type: ignore[no-any-return]
+    def events(self, reason: str = "") -> list[Object]:
+        """Events of the pod with that reason, or all."""
+        selector = f"involvedObject.name={self.name}" + (f",reason={reason}" if reason else "")
+        listed = self._lab.api("GET", f"{EVENTS}?fieldSelector={urllib.parse.quote(selector)}")[1]
+        items: list[Object] = listed["items"]
+        return items
 
     def runs(self) -> None:
         """Wait until the pod is Ready."""
@@ -172,10 +196,13 @@ class Pod:
         return until(look, f"event {reason} of pod {self.name}", self.describe, seconds)
 
     def logs(self) -> str:
-        return self._lab.kubectl("logs", self.name)
+        """The container's log, by way of the API server and the kubelet."""
+        return str(self._lab.api("GET", f"{PODS}/{self.name}/log")[1]["text"])
 
     def describe(self) -> str:
-        return self._lab.kubectl("describe", "pod", self.name, check=False)
+        """The pod's status and events, to explain a failure."""
+        told = [f"{event['reason']}: {event['message']}" for event in self.events()]
+        return json.dumps(self.object().get("status", {}), indent=1) + "\n" + "\n".join(told)
 
     def _ready(self) -> bool:
         conditions = self.object().get("status", {}).get("conditions", [])
