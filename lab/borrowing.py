@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lab.host import Host
     from lab.kbs.database import KbsDatabase, Policy
     from lab.labfile import LabFile
+    from lab.launches import Launches
     from lab.record import Record
 
 RUN_LABEL = "sev-conformance/run"
@@ -35,6 +36,7 @@ class Borrowing:
         host: Host,
         cluster: Cluster,
         database: Callable[[], KbsDatabase],
+        launches: Launches,
         journal: Journal,
         record: Record,
     ) -> None:
@@ -42,6 +44,7 @@ class Borrowing:
         self._host = host
         self._cluster = cluster
         self._database = database
+        self._launches = launches
         self._journal = journal
         self._record = record
         self._loans: list[Entry] = []
@@ -129,6 +132,16 @@ class Borrowing:
         self._return(list(reversed(self._loans)))
         self._loans.clear()
 
+    def give_back_pod(self, namespace: str, name: str) -> None:
+        """Give back one pod before the others."""
+        mine = [
+            loan
+            for loan in self._loans
+            if loan.kind == "pod" and (loan.details["namespace"], loan.details["name"]) == (namespace, name)
+        ]
+        self._return(mine)
+        self._loans = [loan for loan in self._loans if loan not in mine]
+
     def restore(self) -> int:
         """Give back what killed runs left, and return how many loans that were."""
         leftovers = self._journal.leftovers()
@@ -195,9 +208,12 @@ class Borrowing:
             return "gone"
         if RUN_LABEL not in pod["metadata"].get("labels", {}):
             raise LabError(f"the pod {namespace}/{name} is not the suite's: it lacks the label {RUN_LABEL}")
-        self._cluster.delete(
-            "Pod", name, namespace, pod["metadata"]["uid"], deadline=self._lab.timeouts.pod_deleted
-        )
+        uid = pod["metadata"]["uid"]
+        launch = self._launches.of(namespace, name, uid)
+        self._cluster.delete("Pod", name, namespace, uid, deadline=self._lab.timeouts.pod_deleted)
+        if launch is not None:
+            # An online launch leaves a row that names no pod; its digest is the pod's own, by the nonce.
+            self._database().delete_connections(launch.digest)
         return "deleted"
 
     def _undo_secret_policy(self, details: dict[str, Any]) -> str:

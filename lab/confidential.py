@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from lab.broker import refused_for_good as refused_by_policy
 from lab.errors import LabError, NotProven
 from lab.journal import STATE
 from lab.kata import KataConfiguration
-from lab.measurement import launch_digest
 from lab.workload import Pod, Stage, nonce, refused_for_good
 
 if TYPE_CHECKING:
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
     from lab.broker import Broker
     from lab.host import Host
     from lab.labfile import LabFile
-    from lab.node import Node, VirtualMachine
+    from lab.launches import Launch, Launches
     from lab.profile import KbcSettings, Profile
     from lab.record import Record
     from lab.workload import Workloads
@@ -33,14 +31,6 @@ KEY_REFUSED = "failed to get decrypt key"
 NOT_DECRYPTED = "failed to async_get_plaintext_layer"
 
 
-@dataclass(frozen=True)
-class Launch:
-    """What a running VM was started from, and the launch digest (base64) that follows from it."""
-
-    vm: VirtualMachine
-    digest: str
-
-
 class ConfidentialPods:
     """Starts the encrypted busybox on the online or the offline KBC, and measures its launches."""
 
@@ -50,7 +40,7 @@ class ConfidentialPods:
         lab: LabFile,
         profile: Profile,
         host: Host,
-        node: Node,
+        launches: Launches,
         broker: Broker,
         artefacts: Artefacts,
         workloads: Workloads,
@@ -61,7 +51,7 @@ class ConfidentialPods:
         self._lab = lab
         self._profile = profile
         self._host = host
-        self._node = node
+        self._launches_on_host = launches
         self._broker = broker
         self._artefacts = artefacts
         self._workloads = workloads
@@ -153,28 +143,30 @@ class ConfidentialPods:
             raise NotProven(f"the encrypted busybox does not run: {outcome.message}", owner="K-1.5")
 
     def _measure(self, pod: Pod) -> Launch:
-        vm = self._node.virtual_machine(pod)
-        assert vm is not None, f"no QEMU process runs for the pod {pod.name}: it is not in a kata VM"
-        digest = launch_digest(
-            self._artefacts.pinned("firmware", vm.qemu.firmware),
-            self._artefacts.pinned("kernel", vm.qemu.kernel),
-            self._artefacts.pinned("initrd", vm.qemu.initrd),
-            vm.qemu.append,
-        )
-        self._borrowing.connections_of(digest)
+        launch = self._launches_on_host.of(pod.namespace, pod.name, pod.uid)
+        assert launch is not None, f"no QEMU process runs an SEV guest for the pod {pod.name}"
+        qemu = launch.vm.qemu
+        differences = [
+            self._artefacts.differs("firmware", qemu.firmware),
+            self._artefacts.differs("kernel", qemu.kernel),
+            self._artefacts.differs("initrd", qemu.initrd),
+        ]
+        self._borrowing.connections_of(launch.digest)
         self._record.evidence(
             f"launch of pod {pod.name}",
             {
-                "pid": vm.pid,
-                "firmware": vm.qemu.firmware,
-                "kernel": vm.qemu.kernel,
-                "initrd": vm.qemu.initrd,
-                "append": vm.qemu.append,
-                "launch digest": digest,
-                "arguments": list(vm.qemu.arguments),
+                "pid": launch.vm.pid,
+                "firmware": qemu.firmware,
+                "kernel": qemu.kernel,
+                "initrd": qemu.initrd,
+                "append": qemu.append,
+                "launch digest": launch.digest,
+                "arguments": list(qemu.arguments),
             },
         )
-        return Launch(vm, digest)
+        for problem in filter(None, differences):
+            raise NotProven(f"no launch digest can be expected: {problem}", owner="A-2.1")
+        return launch
 
     def _for_kbc(self, base: KataConfiguration, kbc: KbcName, address: str | None) -> KataConfiguration:
         if kbc == "online":
@@ -187,7 +179,7 @@ class ConfidentialPods:
 
     def _refused_by_kbs(self, pod: Pod) -> bool:
         """Whether the KBS itself refuses this launch's key, asked for the launch that it recorded."""
-        if self._node.virtual_machine(pod) is None:
+        if self._launches_on_host.of(pod.namespace, pod.name, pod.uid) is None:
             return False
         answer = self._broker.key_for(self.launch_of(pod).digest)
         return answer is not None and refused_by_policy(answer)

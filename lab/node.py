@@ -11,7 +11,6 @@ from lab.parsers.qemu import QemuArguments, parse_cmdline
 
 if TYPE_CHECKING:
     from lab.host import Host
-    from lab.workload import Pod
 
 CRICTL = "crictl -r unix:///run/containerd/containerd.sock"
 
@@ -42,20 +41,20 @@ class Node:
             or name.partition("@")[0].endswith(repository)
         ]
 
-    def sandboxes(self, pod: Pod) -> list[str]:
+    def sandboxes(self, namespace: str, name: str, uid: str) -> list[str]:
         """Ids of the pod's sandboxes that containerd knows."""
         listing = self._host.run(
-            f"{CRICTL} pods --namespace %s --name %s -o json", pod.namespace, pod.name, reads=True
+            f"{CRICTL} pods --namespace %s --name %s -o json", namespace, name, reads=True
         )
         found = parse_sandboxes(listing.stdout)
-        return [sandbox for sandbox, uid in found.items() if uid == pod.uid]
+        return [sandbox for sandbox, owner in found.items() if owner == uid]
 
-    def virtual_machine(self, pod: Pod) -> VirtualMachine | None:
+    def virtual_machine(self, namespace: str, name: str, uid: str) -> VirtualMachine | None:
         """The VM of the pod's sandbox, or None where no QEMU process runs for it.
 
         kata names it `sandbox-<id>` (kata-containers CC-0.3.0, src/runtime/virtcontainers/qemu.go).
         """
-        for sandbox in self.sandboxes(pod):
+        for sandbox in self.sandboxes(namespace, name, uid):
             found = self._host.run(
                 "grep --files-with-matches --null-data --fixed-strings --line-regexp -e %s -e %s "
                 "/proc/[0-9]*/cmdline 2>/dev/null",

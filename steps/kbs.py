@@ -7,9 +7,10 @@ import uuid
 from pytest_bdd import given, parsers, then, when
 
 from lab.broker import Broker
-from lab.confidential import ConfidentialPods, KbcName, Launch
+from lab.confidential import ConfidentialPods, KbcName
 from lab.kata import KataConfiguration
 from lab.launch_policy import LaunchPolicies, another_digest
+from lab.launches import Launch
 from lab.profile import Profile
 from lab.workload import Pod
 

@@ -6,9 +6,10 @@ from pytest_bdd import given, parsers, then
 
 from lab.artefacts import Artefacts
 from lab.broker import Broker
-from lab.confidential import ConfidentialPods, KbcName, Launch
+from lab.confidential import ConfidentialPods, KbcName
 from lab.host import Host
 from lab.kata import KBC_PARAMETER, KataConfiguration
+from lab.launches import Launch
 from lab.node import Node
 from lab.profile import Profile
 from lab.relay import Relay
@@ -18,7 +19,9 @@ from lab.workload import Pod
 @then("a QEMU process on the host is the pod's VM")
 def find_vm(node: Node, pod: Pod) -> None:
     """Clause W-1.2: kata, and not a container of the host."""
-    assert node.virtual_machine(pod) is not None, f"no QEMU process runs for the pod {pod.name}"
+    assert node.virtual_machine(pod.namespace, pod.name, pod.uid) is not None, (
+        f"no QEMU process runs for the pod {pod.name}"
+    )
 
 
 @then("its VM is an SEV guest")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lab.cluster import Cluster
 from pytest_bdd import given, parsers, then, when
 
 from lab.broker import Broker
+from lab.cluster import Cluster
 from lab.confidential import KEY_REFUSED, ConfidentialPods, KbcName
 from lab.host import Host
 from lab.kata import KataConfiguration

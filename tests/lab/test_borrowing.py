@@ -82,6 +82,11 @@ class RowsDatabase:
         self.key_policy = policy
 
 
+class NoLaunches:
+    def of(self, namespace: str, name: str, uid: str) -> None:
+        return None
+
+
 @dataclass
 class Bench:
     host: FilesHost = field(default_factory=FilesHost)
@@ -100,6 +105,7 @@ class Bench:
             host=self.host,  # type: ignore[arg-type]
             cluster=self.cluster,  # type: ignore[arg-type]
             database=lambda: self.database,  # type: ignore[arg-type, return-value]
+            launches=NoLaunches(),  # type: ignore[arg-type]
             journal=Journal(self.host, run),  # type: ignore[arg-type]
             record=self.record,
         )
