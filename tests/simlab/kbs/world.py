@@ -6,6 +6,7 @@ import base64
 import contextlib
 import hashlib
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -37,15 +38,18 @@ if TYPE_CHECKING:
 
     from simlab.psp.platform import Platform
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 STOCK_POLICY = """{"allowed_digests": [], "allowed_policies": [], "min_fw_api_major": 0,
 "min_fw_api_minor": 0, "allowed_build_ids": []}"""
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that nobody listens on, below those that the kernel hands to clients."""
+    while True:
+        port = random.SystemRandom().randrange(10240, 32000)
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def until(condition: Callable[[], Any], process: subprocess.Popen[Any], what: str) -> None:
