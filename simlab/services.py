@@ -217,6 +217,7 @@ class Lab:
 
     def _install_release(self) -> None:
         built = artifacts.Artifacts(self._layout.world / "artifacts")
+        release.configure_containerd(self._layout)
         release.install(self._layout, built)
 
     def _write_kernel(self) -> None:

@@ -12,6 +12,8 @@ from typing import Final
 from simlab.release import paths
 
 DEFAULT_SANDBOX_IMAGE: Final = "registry.k8s.io/pause:3.6"
+GUIDE_SANDBOX_IMAGE: Final = "registry.cn-hangzhou.aliyuncs.com/google_containers/pause:3.1"
+"""The mirror that the guide's step one puts in its place."""
 SHIMS: Final = ("qemu", "qemu-tdx", "qemu-sev", "clh", "clh-tdx")
 
 DROP_IN: Final = f"""\

@@ -49,7 +49,13 @@ def install(layout: Layout, artifacts: Artifacts) -> None:
     _pre_install(layout)
     install_artifacts(layout, artifacts)
     _link_shims(layout)
-    _configure_containerd(layout)
+    _add_runtimes(layout)
+
+
+def configure_containerd(layout: Layout) -> None:
+    """Do what the guide's step one does: containerd's default configuration, with the mirror's pause image."""
+    text = containerd_configuration.default(containerd_configuration.GUIDE_SANDBOX_IMAGE)
+    _write(layout, paths.CONTAINERD_CONFIG, text)
 
 
 def install_artifacts(layout: Layout, artifacts: Artifacts) -> None:
@@ -87,7 +93,7 @@ def _link_shims(layout: Layout) -> None:
     )
 
 
-def _configure_containerd(layout: Layout) -> None:
+def _add_runtimes(layout: Layout) -> None:
     config = _on_host(layout, paths.CONTAINERD_CONFIG)
     if config.exists():
         backup = config.with_name(config.name + ".bak")

@@ -78,6 +78,16 @@ def test_a_second_installation_keeps_the_first_backup_and_brings_the_stock_initr
     assert on_host(layout, paths.SEV_INITRD).read_bytes().startswith(b"release's own")
 
 
+def test_the_guides_containerd_is_extended_and_backed_up(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    release.configure_containerd(layout)
+    release.install(layout, fake_artifacts(layout))
+    config = on_host(layout, paths.CONTAINERD_CONFIG)
+    pause = 'sandbox_image = "registry.cn-hangzhou.aliyuncs.com/google_containers/pause:3.1"'
+    assert pause in config.read_text()
+    assert "kata" not in config.with_name("config.toml.bak").read_text()
+
+
 def test_an_administrators_configuration_is_backed_up_and_extended(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     config = on_host(layout, paths.CONTAINERD_CONFIG)
