@@ -48,7 +48,7 @@ def up(options: argparse.Namespace) -> int:
     world = World(layout)
     try:
         world.start(wake)
-        _announce(layout, world, as_json=options.attached)
+        _announce(layout, world, as_json=options.attached or options.json)
         watched = [wake, world.fileno()]
         if options.attached:
             watched.append(sys.stdin.fileno())
@@ -79,21 +79,20 @@ def down(options: argparse.Namespace) -> int:
 
 
 def show_list(options: argparse.Namespace) -> int:
-    """Print the labs that are up, and those whose keeper was killed; as JSON, those that are ready."""
+    """Print every lab, also one whose keeper was killed; as JSON only those that are up."""
     for record in labs.records():
-        if options.json:
-            if record.alive and record.layout.lab_file.exists():
-                print(json.dumps({"name": record.name, **_ready_line(record.layout)}))
-            continue
-        state = "stale" if not record.alive else "up" if record.layout.lab_file.exists() else "starting"
-        print(f"{record.name}\t{state}\t{record.pid}\t{record.root}")
+        state = "stale" if not record.alive else "up" if _ready_file(record.layout).exists() else "starting"
+        if not options.json:
+            print(f"{record.name}\t{state}\t{record.pid}\t{record.root}")
+        elif state == "up":
+            print(json.dumps({"name": record.name, **_read_ready(record.layout)}))
     return 0
 
 
 def shell(options: argparse.Namespace) -> int:
     """Log in to a lab's host; what follows is run there."""
     record = labs.find(options.root, options.name or "default")
-    command = [*shlex.split(_ready_line(record.layout)["ssh"]), *options.command]
+    command = [*shlex.split(_read_ready(record.layout)["ssh"]), *options.command]
     return subprocess.run(command, check=False).returncode
 
 
@@ -135,7 +134,9 @@ def _announce(layout: Layout, world: World, *, as_json: bool) -> None:
         "ssh": shlex.join(access.ssh_command(layout, world.ssh_port)),
         "kubectl": shlex.join(["kubectl", "--kubeconfig", str(layout.kubeconfig)]),
     }
-    (layout.root / "ready.json").write_text(json.dumps(ready))
+    draft = _ready_file(layout).with_suffix(".draft")
+    draft.write_text(json.dumps(ready))
+    draft.replace(_ready_file(layout))
     if as_json:
         print(json.dumps(ready), flush=True)
     else:
@@ -149,20 +150,25 @@ def _print_for_people(ready: dict[str, Any]) -> None:
     )
 
 
-def _ready_line(layout: Layout) -> dict[str, str]:
+def _ready_file(layout: Layout) -> Path:
+    """Return the file with what was said when the lab was ready; there is none before."""
+    return layout.root / "ready.json"
+
+
+def _read_ready(layout: Layout) -> dict[str, Any]:
     try:
-        ready: dict[str, str] = json.loads((layout.root / "ready.json").read_text())
+        ready: dict[str, Any] = json.loads(_ready_file(layout).read_text())
     except FileNotFoundError:
         raise labs.LabError(f"the lab in {layout.root} is not ready") from None
     return ready
 
 
 def _signals_to_pipe() -> int:
-    """Have SIGTERM and SIGINT make a descriptor readable instead of interrupting; returns it."""
+    """Have the signals that end a program make a descriptor readable instead; returns it."""
     read_end, write_end = os.pipe()
     os.set_blocking(write_end, False)
     signal.set_wakeup_fd(write_end)
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: None)
     return read_end
 

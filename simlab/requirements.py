@@ -8,26 +8,9 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-# Program -> the Debian 12 package that brings it.
-_PROGRAMS: Final = {
-    "bwrap": "bubblewrap",
-    "mariadbd": "mariadb-server-core",
-    "mysql": "mariadb-client-core",
-    "ip": "iproute2",
-    "ps": "procps",
-    "jq": "jq",
-    "curl": "curl",
-    "wget": "wget",
-    "busybox": "busybox-static",
-    "nsenter": "util-linux",
-    "mount": "mount",
-    "bash": "bash",
-}
-_FILES: Final = {
-    "/usr/lib/openssh/sftp-server": "openssh-sftp-server",
-    # The host's /usr is the runner's, and the host's own tools are Python programs.
-    "/usr/bin/python3": "python3-minimal",
-}
+# Each line: a Debian package, and by what it is seen that it is there: a program, or a file.
+_PACKAGES: Final = Path(__file__).with_name("packages.txt")
+
 # A user's PATH may lack the folders of system programs.
 PROGRAM_PATH: Final = ":".join(
     dict.fromkeys(
@@ -42,18 +25,22 @@ class MissingRequirementError(Exception):
 
 def check() -> None:
     """Raise MissingRequirementError, naming every missing package at once, or the forbidden namespaces."""
-    missing = {
-        program: package
-        for program, package in _PROGRAMS.items()
-        if shutil.which(program, path=PROGRAM_PATH) is None
-    }
-    missing |= {path: package for path, package in _FILES.items() if not Path(path).exists()}
+    missing = {package: sign for package, sign in _signs() if not _is_there(sign)}
     if missing:
         raise MissingRequirementError(
-            f"the simulated lab needs {', '.join(missing)}; install with:"
-            f" apt-get install -y {' '.join(sorted(set(missing.values())))}"
+            f"the simulated lab needs {', '.join(missing.values())}; install with:"
+            f" apt-get install -y --no-install-recommends {' '.join(missing)}"
         )
     _check_namespaces()
+
+
+def _signs() -> list[tuple[str, str]]:
+    lines = (line.partition("#")[0].split() for line in _PACKAGES.read_text().splitlines())
+    return [(package, sign) for package, sign in filter(None, lines)]
+
+
+def _is_there(sign: str) -> bool:
+    return Path(sign).exists() if sign.startswith("/") else shutil.which(sign, path=PROGRAM_PATH) is not None
 
 
 def _check_namespaces() -> None:
