@@ -45,10 +45,15 @@ def grace_seconds(pod: Object) -> float:
     return float(wanted)
 
 
+def log_folder(pod: Object) -> str:
+    """Folder of a pod's logs, on the host."""
+    meta = pod["metadata"]
+    return f"/var/log/pods/{meta['namespace']}_{meta['name']}_{meta['uid']}"
+
+
 def log_path(pod: Object, container: str, attempt: int) -> str:
     """Log file of a container's attempt, on the host."""
-    meta = pod["metadata"]
-    return f"/var/log/pods/{meta['namespace']}_{meta['name']}_{meta['uid']}/{container}/{attempt}.log"
+    return f"{log_folder(pod)}/{container}/{attempt}.log"
 
 
 def image_of(container: Object) -> str:

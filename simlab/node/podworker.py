@@ -167,6 +167,7 @@ class PodWorker:
         await self._drop_sandbox()
         if not self._gone:
             await self._finish_deletion()
+        self._cri.remove_logs(pods.log_folder(self.pod))
 
     async def _finish_deletion(self) -> None:
         """Post the last status and remove the pod from the API."""

@@ -53,7 +53,7 @@ def install(layout: Layout, artifacts: Artifacts) -> None:
 
 
 def configure_containerd(layout: Layout) -> None:
-    """Do what the guide's step one does: containerd's default configuration, with the mirror's pause image."""
+    """Do what the guide's step one does: containerd's default configuration, with the mirror's image."""
     text = containerd_configuration.default(containerd_configuration.GUIDE_SANDBOX_IMAGE)
     _write(layout, paths.CONTAINERD_CONFIG, text)
 

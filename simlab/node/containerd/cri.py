@@ -27,7 +27,7 @@ from simlab.node.rpc import RpcError
 from simlab.node.runc import RuncShim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from simlab.node.containerd.config import ContainerdConfig, Runtime
     from simlab.node.containerd.shim import Shim
@@ -158,6 +158,10 @@ class Cri:
         self._sandboxes.pop(sandbox.sandbox_id, None)
         self._save()
 
+    def remove_logs(self, folder: str) -> None:
+        """Delete the logs of a pod that is gone, as the kubelet's garbage collection does."""
+        shutil.rmtree(self._host.local(folder), ignore_errors=True)
+
     async def shut_down(self) -> None:
         """End every sandbox: the node is going away."""
         await asyncio.gather(
@@ -211,8 +215,8 @@ class Cri:
     def _remove_bundle(self, container: Container) -> None:
         shutil.rmtree(self._host.local(self._bundle(container)), ignore_errors=True)
 
-    def _watch(self, coroutine: object) -> None:
-        task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+    def _watch(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
         self._watchers.add(task)
         task.add_done_callback(self._watchers.discard)
 

@@ -24,6 +24,7 @@ class FakeCri:
         self.sandbox_error: RpcError | None = None
         self.pull_error: RpcError | None = None
         self.pulls = 0
+        self.logs_removed: list[str] = []
 
     async def run_pod_sandbox(
         self, wanted: SandboxConfig, handler: str, on_change: Callable[[], None]
@@ -59,6 +60,9 @@ class FakeCri:
 
     async def remove_pod_sandbox(self, sandbox: Sandbox) -> None:
         self.removed.append(sandbox)
+
+    def remove_logs(self, folder: str) -> None:
+        self.logs_removed.append(folder)
 
     def end(self, exit_code: int) -> None:
         """End the container that was started last."""

@@ -104,6 +104,7 @@ def test_from_pending_to_running_to_gone() -> None:
             await node.until(lambda: PATH not in node.api.objects)
             assert node.cri.removed == node.cri.sandboxes
             assert await node.messages("Killing") == ["Stopping container c"]
+            await node.until(lambda: node.cri.logs_removed == ["/var/log/pods/default_p_u1"])
 
     asyncio.run(story())
 
