@@ -61,7 +61,7 @@ class Cluster:
     ) -> dict[str, Any] | None:
         """An object, or None where there is none, or where the API does not know its kind."""
         try:
-            return self._connected().json("GET", self._path(kind, namespace, name, api_version))
+            return self._json("GET", self._path(kind, namespace, name, api_version))
         except ApiRefused as refusal:
             if refusal.status == 404:
                 return None
@@ -79,9 +79,7 @@ class Cluster:
         """The objects of a kind; none where the API does not know the kind. Without namespace: of all."""
         try:
             path = self._path(kind, namespace, None, api_version)
-            answer = self._connected().json(
-                "GET", path, labelSelector=label_selector, fieldSelector=field_selector
-            )
+            answer = self._json("GET", path, labelSelector=label_selector, fieldSelector=field_selector)
         except ApiRefused as refusal:
             if refusal.status == 404:
                 return []
@@ -94,7 +92,7 @@ class Cluster:
         kind, metadata = manifest["kind"], manifest["metadata"]
         self._record.evidence(f"create {kind} {metadata['name']}", manifest)
         path = self._path(kind, metadata.get("namespace"), None, manifest["apiVersion"])
-        return self._connected().json("POST", path, manifest)
+        return self._json("POST", path, manifest)
 
     def delete(
         self, kind: str, name: str, namespace: str | None, uid: str, deadline: Deadline | float
@@ -105,7 +103,7 @@ class Cluster:
         """
         options = {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": {"uid": uid}}
         try:
-            self._connected().json("DELETE", self._path(kind, namespace, name), options)
+            self._json("DELETE", self._path(kind, namespace, name), options)
         except ApiRefused as refusal:
             # 404: it is gone; 409: the name is another object's by now.
             if refusal.status not in {404, 409}:
@@ -139,7 +137,7 @@ class Cluster:
 
     def server_version(self) -> str:
         """The API server's version, such as `v1.24.17`."""
-        version = str(self._connected().json("GET", "/version").get("gitVersion"))
+        version = str(self._json("GET", "/version").get("gitVersion"))
         self._record.version("Kubernetes", version)
         return version
 
@@ -195,6 +193,13 @@ class Cluster:
                 self._api = KubeApi(access, address, self._hindrance)
             return self._api
 
+    def _json(
+        self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any
+    ) -> dict[str, Any]:
+        answer = self._connected().json(method, path, body, **query)
+        self._record.reached("cluster")
+        return answer
+
     def _hindrance(self) -> str | None:
         failure = self._forward.failure if self._forward else None
         return str(failure) if failure else None
@@ -231,7 +236,7 @@ class Cluster:
         """How a kind is called in paths, and whether it lies in namespaces, as the API itself says."""
         if (api_version, kind) not in self._plurals:
             prefix = "/apis/" if "/" in api_version else "/api/"
-            for each in self._connected().json("GET", f"{prefix}{api_version}").get("resources") or []:
+            for each in self._json("GET", f"{prefix}{api_version}").get("resources") or []:
                 if "/" not in each["name"]:
                     self._plurals[api_version, each["kind"]] = (each["name"], each["namespaced"])
         try:

@@ -95,6 +95,7 @@ class Host:
         stdin = input.encode() if isinstance(input, str) else input or b""
         request = Request(text, shown, self._limit(deadline), stdin, output_limit)
         result = self._link.use(lambda connection: self._link.execute(connection, request), again=reads)
+        self._record.reached("host")
         if not quiet:
             self._record.evidence(f"$ {shortened(shown)}", transcript(shown, result, hidden=sensitive))
         if check and result.exit_code != 0:

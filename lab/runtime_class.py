@@ -10,9 +10,14 @@ if TYPE_CHECKING:
     from lab.cluster import Cluster
 
 
+def handlers_of(cluster: Cluster) -> dict[str, str]:
+    """The handler of each RuntimeClass."""
+    return {item["metadata"]["name"]: item["handler"] for item in cluster.list("RuntimeClass")}
+
+
 def wrong_runtime_classes(cluster: Cluster, names: list[str]) -> list[str]:
     """What is wrong with the RuntimeClasses of these names: missing, or with a handler of another name."""
-    handlers = {item["metadata"]["name"]: item.get("handler") for item in cluster.list("RuntimeClass")}
+    handlers = handlers_of(cluster)
     missing = [f"{name} does not exist" for name in names if name not in handlers]
     other = [
         f"{name} has the handler {handlers[name]}"

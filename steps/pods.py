@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
+from fixtures.run import Run
 from lab.broker import Broker
 from lab.cluster import Cluster
 from lab.confidential import KEY_REFUSED, ConfidentialPods, KbcName
@@ -13,13 +14,14 @@ from lab.labfile import LabFile
 from lab.launch_policy import LaunchPolicies
 from lab.profile import Profile
 from lab.relay import Relay, unused_port
-from lab.runtime_class import require_runtime_class, wrong_runtime_classes
+from lab.runtime_class import handlers_of, require_runtime_class, wrong_runtime_classes
 from lab.workload import Pod, Stage, Workloads
 
 
 @then("every RuntimeClass of the profile exists with the handler of its name")
-def find_runtime_classes(cluster: Cluster, profile: Profile) -> None:
+def find_runtime_classes(run: Run, cluster: Cluster, profile: Profile) -> None:
     """Clause O-3.2."""
+    run.record.evidence("handlers of the RuntimeClasses", handlers_of(cluster))
     assert wrong_runtime_classes(cluster, profile.runtime_classes) == []
 
 

@@ -172,6 +172,7 @@ class KbsDatabase:
 
     def _execute(self, statement: str, *parameters: Any) -> tuple[Rows, int, int]:
         rows, matched, made = self._session.execute(statement, parameters)
+        self._record.reached("database")
         shown = [{key: _plain(value) for key, value in row.items()} for row in rows]
         self._record.evidence(
             f"SQL: {shortened(statement, 80)}",

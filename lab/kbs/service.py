@@ -191,6 +191,7 @@ class KbsService:
         in_time = settled.wait(CONNECT)
         channel.unsubscribe(watch)
         if grpc.ChannelConnectivity.READY in states:
+            self._record.reached("kbs")
             return
         cause = "no connection comes about" if in_time else f"no gRPC within {CONNECT:.0f} s"
         raise Unreachable("kbs", shortened(f"{self._name} does not answer: {cause}", 300))

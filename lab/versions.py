@@ -1,0 +1,34 @@
+"""The versions of what is tested, as found on the lab."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.cluster import Cluster
+    from lab.host import Host
+    from lab.profile import Profile
+    from lab.record import Record
+
+
+def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Record) -> None:
+    """Tell the record the versions of host, cluster and KBS; what cannot be found is told as unknown."""
+    release = host.run("cat /etc/os-release", check=False, reads=True).stdout
+    record.version("operating system", _match(r'^PRETTY_NAME="?([^"\n]*)', release))
+    record.version("kernel", host.run("uname -r", check=False, reads=True).stdout.strip() or "unknown")
+    firmware = host.run("dmesg", check=False, reads=True, quiet=True).stdout
+    record.version("SEV firmware", _match(r"SEV API:(\S+ build:\S+)", firmware))
+    record.version("Kubernetes", cluster.server_version())
+    for node in cluster.list("Node"):
+        info, name = node["status"]["nodeInfo"], node["metadata"]["name"]
+        record.version(f"kubelet on {name}", info["kubeletVersion"])
+        record.version(f"container runtime on {name}", info["containerRuntimeVersion"])
+    images = host.run("docker ps --format '{{.Names}} {{.Image}}'", check=False, reads=True).stdout
+    record.version("simple-kbs", _match(rf"{profile.kbs.server_container}\S* (\S+)", images))
+    record.version("simple-kbs' database", _match(rf"{profile.kbs.database_container}\S* (\S+)", images))
+
+
+def _match(pattern: str, text: str) -> str:
+    found = re.search(pattern, text, re.MULTILINE)
+    return found[1] if found else "unknown"
