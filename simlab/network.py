@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simlab import addresses
@@ -61,14 +62,16 @@ def detach(ip: str) -> None:
 def name_hosts(layout: Layout) -> None:
     """Bind the lab's hosts and resolver files over the runner's, in the world's own mount namespace only."""
     for name, text in (("hosts", skeleton.hosts_file()), ("resolv.conf", skeleton.resolver_file())):
-        source = layout.world / name
+        source, target = layout.world / name, Path("/etc") / name
+        if not target.exists():
+            continue  # nothing of the runner's to hide
         source.write_text(text)
         # mount(8) and not bubblewrap, since only the kernel follows a resolv.conf that is an absolute link.
         done = subprocess.run(
-            ["mount", "--bind", source, f"/etc/{name}"], capture_output=True, text=True, check=False
+            ["mount", "--bind", source, target], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
-            raise NetworkError(f"mount over /etc/{name}: {done.stderr.strip()}")
+            raise NetworkError(f"mount over {target}: {done.stderr.strip()}")
 
 
 def _ip(commands: str) -> None:

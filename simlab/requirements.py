@@ -45,7 +45,11 @@ def _is_there(sign: str) -> bool:
 
 def _check_namespaces() -> None:
     probe = subprocess.run(
-        ["bwrap", "--unshare-user", "--unshare-net", "--unshare-pid", "--dev-bind", "/", "/", "true"],
+        [
+            *("bwrap", "--unshare-user", "--unshare-net", "--unshare-pid"),
+            # Where /proc is masked, as in many containers, only this mount fails.
+            *("--dev-bind", "/", "/", "--proc", "/proc", "true"),
+        ],
         env={"PATH": PROGRAM_PATH},
         capture_output=True,
         text=True,
