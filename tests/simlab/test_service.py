@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simlab import service
-from simlab.service import Service, ServiceError, Spec
+from simlab.service import Service, ServiceError, Spec, file_exists
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -49,13 +49,14 @@ def test_one_that_is_not_ready_in_time_is_told(tmp_path: Path, monkeypatch: pyte
 
 
 def test_it_stops_when_asked_and_is_killed_when_it_does_not(tmp_path: Path) -> None:
+    def trapping(action: str, name: str) -> str:
+        return f"trap '{action}' TERM; touch {tmp_path / name}; while :; do sleep 0.02; done"
+
     async def use() -> None:
-        polite = shell(tmp_path, "trap 'exit 4' TERM; touch trapped; while :; do sleep 0.02; done")
-        stubborn = shell(tmp_path, "trap '' TERM; while :; do sleep 0.02; done")
+        polite = shell(tmp_path, trapping("exit 4", "polite"), file_exists(tmp_path / "polite"))
+        stubborn = shell(tmp_path, trapping("", "stubborn"), file_exists(tmp_path / "stubborn"))
         for each in (polite, stubborn):
             await each.start()
-        # The shell needs a moment to set its traps.
-        await asyncio.sleep(0.3)
         await polite.stop()
         await stubborn.stop(0.2)
         assert (polite.exit_code, stubborn.exit_code) == (4, -9)
