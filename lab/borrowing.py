@@ -48,7 +48,7 @@ class Borrowing:
         self._journal = journal
         self._record = record
         self._loans: list[Entry] = []
-        self._undo: dict[str, Callable[[dict[str, Any]], str]] = {
+        self._undo: dict[str, Callable[[Entry], str]] = {
             "file": self._undo_file,
             "new-file": self._undo_new_file,
             "pod": self._undo_pod,
@@ -159,7 +159,7 @@ class Borrowing:
                 problems.append(f"{loan.path}: this suite does not know how to give back a {loan.kind!r}")
                 continue
             try:
-                after = undo(loan.details)
+                after = undo(loan)
             except LabError as error:
                 problems.append(f"{loan.kind} {_name(loan)}: {error}")
                 continue
@@ -183,7 +183,8 @@ class Borrowing:
         if not self._lab.permissions.kbs_policies:
             raise NotPermitted("kbs_policies", what)
 
-    def _undo_file(self, details: dict[str, Any]) -> str:
+    def _undo_file(self, loan: Entry) -> str:
+        details = loan.details
         path, backup = details["path"], details["backup"]
         if not self._is(path, details["sha256"]) and self._host.exists(backup):
             copy = f"{path}.sev-conformance"
@@ -192,38 +193,50 @@ class Borrowing:
             raise LabError(f"{path} on the host is not what it was, and its backup {backup} is not either")
         self._host.remove_file(backup)
         self._host.remove_file(f"{backup}.part")
+        self._remove_torn(path)
         return "as found, checksum compared"
 
     def _is(self, path: str, sha256: str) -> bool:
         return self._host.exists(path) and self._host.sha256(path) == sha256
 
-    def _undo_new_file(self, details: dict[str, Any]) -> str:
+    def _undo_new_file(self, loan: Entry) -> str:
+        details = loan.details
         self._host.remove_file(details["path"])
+        self._remove_torn(details["path"])
         return "removed"
 
-    def _undo_pod(self, details: dict[str, Any]) -> str:
-        namespace, name = details["namespace"], details["name"]
+    def _remove_torn(self, path: str) -> None:
+        """Remove what a write that was killed left beside its target (see Host.write_file)."""
+        folder, name = posixpath.split(path)
+        self._host.run("rm --force -- %s/.%s.*.new", folder, name, quiet=True)
+
+    def _undo_pod(self, loan: Entry) -> str:
+        namespace, name = loan.details["namespace"], loan.details["name"]
         pod = self._cluster.get("Pod", name, namespace)
-        if pod is None:
-            return "gone"
-        if RUN_LABEL not in pod["metadata"].get("labels", {}):
-            raise LabError(f"the pod {namespace}/{name} is not the suite's: it lacks the label {RUN_LABEL}")
-        uid = pod["metadata"]["uid"]
-        launch = self._launches.of(namespace, name, uid)
-        self._cluster.delete("Pod", name, namespace, uid, deadline=self._lab.timeouts.pod_deleted)
-        if launch is not None:
-            # An online launch leaves a row that names no pod; its digest is the pod's own, by the nonce.
-            self._database().delete_connections(launch.digest)
+        digest = loan.details.get("digest")
+        if pod is not None:
+            if RUN_LABEL not in pod["metadata"].get("labels", {}):
+                raise LabError(f"the pod {namespace}/{name} is not the suite's: it lacks {RUN_LABEL}")
+            uid = pod["metadata"]["uid"]
+            if launch := self._launches.of(namespace, name, uid):
+                # An online launch leaves a row that names no pod, but a digest that is this pod's alone.
+                digest = launch.digest
+                self._journal.amend(loan, digest=digest)
+            self._cluster.delete("Pod", name, namespace, uid, deadline=self._lab.timeouts.pod_deleted)
+        if digest is not None:
+            self._database().delete_connections(digest)
         return "deleted"
 
-    def _undo_secret_policy(self, details: dict[str, Any]) -> str:
+    def _undo_secret_policy(self, loan: Entry) -> str:
+        details = loan.details
         database = self._database()
         database.set_secret_policy(details["secret"], details["policy"])
         if database.policy_of_secret(details["secret"]) != details["policy"]:
             raise LabError(f"the policy of {details['secret']} is not {details['policy']} again")
         return f"policy {details['policy']}, as found"
 
-    def _undo_keyset_policy(self, details: dict[str, Any]) -> str:
+    def _undo_keyset_policy(self, loan: Entry) -> str:
+        details = loan.details
         database = self._database()
         database.set_keyset_policy(details["keyset"], details["policy"])
         keyset = database.keyset(details["keyset"])
@@ -231,7 +244,8 @@ class Borrowing:
             raise LabError(f"the policy of {details['keyset']} is not {details['policy']} again")
         return f"policy {details['policy']}, as found"
 
-    def _undo_policy(self, details: dict[str, Any]) -> str:
+    def _undo_policy(self, loan: Entry) -> str:
+        details = loan.details
         database = self._database()
         ids = [details["id"]] if "id" in details else database.policy_ids(above=details["above"])
         for number in ids:
@@ -240,11 +254,13 @@ class Borrowing:
                 database.delete_policy(number)
         return "deleted"
 
-    def _undo_keyset(self, details: dict[str, Any]) -> str:
+    def _undo_keyset(self, loan: Entry) -> str:
+        details = loan.details
         self._database().delete_keyset(details["keyset"])
         return "deleted"
 
-    def _undo_connections(self, details: dict[str, Any]) -> str:
+    def _undo_connections(self, loan: Entry) -> str:
+        details = loan.details
         count = self._database().delete_connections(details["digest"])
         return f"{count} deleted"
 

@@ -85,10 +85,10 @@ class Journal:
         return found
 
     def tidy(self) -> None:
-        """Remove folders in which nothing is left."""
-        self._host.run(
-            "find %s -mindepth 1 -depth -type d -empty -delete", STATE, check=False, quiet=True
-        )
+        """Remove what killed writes left of entries, and folders in which nothing is left."""
+        torn = "find %s -maxdepth 1 -name '.*.new' -delete"
+        empty = "find %s -mindepth 1 -depth -type d -empty -delete"
+        self._host.run(f"{torn}; {empty}", f"{STATE}/journal", STATE, check=False, quiet=True)
 
     def _write(self, entry: Entry) -> None:
         text = json.dumps(asdict(entry), indent=1, sort_keys=True)

@@ -32,6 +32,11 @@ class FilesHost:
         if command.startswith("cp"):
             self.files[args[3]] = self.files[args[0]]
             return Listing([])
+        if command.startswith("rm"):
+            torn = [p for p in self.files if p.startswith(f"{args[0]}/.{args[1]}.") and p.endswith(".new")]
+            for path in torn:
+                del self.files[path]
+            return Listing([])
         raise AssertionError(command)
 
     def make_directory(self, path: str, mode: int = 0o755) -> None: ...
@@ -72,6 +77,13 @@ class PodsCluster:
 class RowsDatabase:
     key_policy: int | None = None
     broken: bool = False
+    connections: list[str] = field(default_factory=list)
+
+    def delete_connections(self, digest: str) -> int:
+        if self.broken:
+            raise LabError("the database is gone")
+        self.connections = [recorded for recorded in self.connections if recorded != digest]
+        return 0
 
     def policy_of_secret(self, secret_id: str) -> int | None:
         return self.key_policy
@@ -82,9 +94,14 @@ class RowsDatabase:
         self.key_policy = policy
 
 
-class NoLaunches:
-    def of(self, namespace: str, name: str, uid: str) -> None:
-        return None
+@dataclass
+class Measured:
+    digest: str
+
+
+class EveryPodMeasured:
+    def of(self, namespace: str, name: str, uid: str) -> Measured:
+        return Measured(f"digest of {name}")
 
 
 @dataclass
@@ -105,7 +122,7 @@ class Bench:
             host=self.host,  # type: ignore[arg-type]
             cluster=self.cluster,  # type: ignore[arg-type]
             database=lambda: self.database,  # type: ignore[arg-type, return-value]
-            launches=NoLaunches(),  # type: ignore[arg-type]
+            launches=EveryPodMeasured(),  # type: ignore[arg-type]
             journal=Journal(self.host, run),  # type: ignore[arg-type]
             record=self.record,
         )
@@ -154,7 +171,7 @@ def test_what_cannot_be_given_back_stays_in_the_journal_and_hinders_nothing_else
         borrowing.give_back()
     assert bench.host.files[TOML] == b"stock"
     bench.database.broken = False
-    assert bench.borrowing("run-2").restore() == 2
+    assert bench.borrowing("run-2").restore() == 3  # two policies, and the pod's rows
     assert bench.database.key_policy is None
 
 
@@ -183,6 +200,28 @@ def test_without_the_permission_nothing_is_touched(bench: Bench) -> None:
     with pytest.raises(NotPermitted, match=r"permissions\.kbs_policies"):
         borrowing.policy_on_secret("key_id1", 1)
     assert bench.host.files == {TOML: b"stock"}
+
+
+def test_a_launch_leaves_no_row_though_its_pod_went_before(bench: Bench) -> None:
+    borrowing = bench.borrowing("run-1")
+    borrowing.pod({"metadata": dict(POD["metadata"])})
+    bench.database.connections = ["digest of p", "digest of a bystander"]
+    bench.database.broken = True
+    with pytest.raises(LabError, match="the database is gone"):
+        borrowing.give_back()
+    assert bench.cluster.pods == {}
+    bench.database.broken = False
+    assert bench.borrowing("run-2").restore() == 1
+    assert bench.database.connections == ["digest of a bystander"]
+
+
+def test_what_a_killed_write_left_beside_the_file_is_removed(bench: Bench) -> None:
+    borrowing = bench.borrowing("run-1", node_configuration=True)
+    borrowing.node_file(TOML, b"edited")
+    bench.host.files["/opt/.configuration.toml.0a1b2c.new"] = b"half"
+    bench.host.files["/opt/.configuration.toml.bak"] = b"not ours"
+    borrowing.give_back()
+    assert set(bench.host.files) == {TOML, "/opt/.configuration.toml.bak"}
 
 
 def test_a_torn_journal_entry_is_named(bench: Bench) -> None:
