@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab.kube.errors import ApiError, forbidden, not_found
-from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, random_suffix
+from simlab.kube.objects import Obj, copied, dig, items, mapping, meta, random_suffix
 
 if TYPE_CHECKING:
     from simlab.kube.resources import Resource
@@ -62,7 +62,7 @@ def _service_account(store: Store, pod: Obj, spec: Obj) -> None:
         raise _refuse(pod, why)
     account = entry.obj
     if not spec.get("imagePullSecrets") and account.get("imagePullSecrets"):
-        spec["imagePullSecrets"] = clone({"of": account["imagePullSecrets"]})["of"]
+        spec["imagePullSecrets"] = copied(account["imagePullSecrets"])
     wanted = spec.get("automountServiceAccountToken")
     if wanted is None:
         wanted = account.get("automountServiceAccountToken", True)

@@ -26,6 +26,7 @@ from simlab.kube.errors import (
 from simlab.kube.objects import (
     Obj,
     clone,
+    copied,
     dig,
     format_time,
     generated_name,
@@ -38,6 +39,7 @@ from simlab.kube.objects import (
     parse_time,
 )
 from simlab.kube.patch import json_patch, merge_patch
+from simlab.kube.schema import fields_of
 from simlab.kube.strategic import strategic_merge
 from simlab.kube.validation import validate, validate_update
 
@@ -391,10 +393,15 @@ def _complete(resource: Resource, obj: Obj) -> None:
         metadata["generation"] = 1
     if _has_status(resource) and not resource.keeps_status:
         obj.pop("status", None)
-    apply_defaults(resource.kind if resource.model and resource.kind != "Namespace" else "", obj)
     _custom_defaults(resource, obj)
     if resource.model is None:
         return
+    for key in ("spec", "status"):
+        # A built-in kind's answer always has them, if only as empty structures.
+        if key in fields_of(resource.model):
+            obj.setdefault(key, {})
+    if resource.kind != "Namespace":
+        apply_defaults(resource.kind, obj)
     match resource.kind:
         case "Pod":
             obj["status"] = {"phase": "Pending", "qosClass": qos_class(mapping(obj, "spec"))}
@@ -459,7 +466,7 @@ def _check_preconditions(resource: Resource, metadata: Obj, old: Obj) -> None:
 def _keep(obj: Obj, before: Obj, key: str) -> None:
     obj.pop(key, None)
     if key in before:
-        obj[key] = clone(before)[key]
+        obj[key] = copied(before[key])
 
 
 def _status_only(resource: Resource, obj: Obj, before: Obj) -> Obj:

@@ -141,7 +141,7 @@ def _service(service: Obj) -> None:
     for port in items(spec, "ports"):
         port.setdefault("protocol", "TCP")
         port.setdefault("targetPort", port.get("port"))
-    service.setdefault("status", {"loadBalancer": {}})
+    service.setdefault("status", {}).setdefault("loadBalancer", {})
 
 
 def _template(owner: Obj) -> None:

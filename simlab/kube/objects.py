@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import datetime
 import random
 import re
@@ -22,7 +21,16 @@ DNS_SUBDOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a
 
 def clone(obj: Obj) -> Obj:
     """Return a deep copy: objects in the store are never changed in place."""
-    return copy.deepcopy(obj)
+    return {key: copied(value) for key, value in obj.items()}
+
+
+def copied(value: Any) -> Any:
+    """Return a deep copy of JSON data (several times faster than the copy module, which must expect anything)."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
 
 
 def meta(obj: Obj) -> Obj:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from simlab.kube.errors import ApiError, bad_request
-from simlab.kube.objects import Obj
+from simlab.kube.objects import Obj, copied
 
 
 def merge_patch(target: Any, patch: Any) -> Any:
     """Return a target changed by a merge patch: null removes, mappings merge, all else replaces."""
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     result = dict(target) if isinstance(target, dict) else {}
     for key, value in patch.items():
         if value is None:
@@ -26,7 +25,7 @@ def json_patch(target: Obj, operations: Any) -> Obj:
     """Return a target changed by a JSON patch; raises 400 for a malformed patch, 422 for one that does not apply."""
     if not isinstance(operations, list) or not all(isinstance(step, dict) for step in operations):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    document: Any = copy.deepcopy(target)
+    document: Any = copied(target)
     for step in operations:
         document = _apply(document, step)
     if not isinstance(document, dict):
@@ -46,7 +45,7 @@ def _apply(document: Any, step: dict[str, Any]) -> Any:
         case "add" | "replace" | "test":
             if "value" not in step and operation != "test":
                 raise _inapplicable(f"{operation} operation does not contain a value")
-            value = copy.deepcopy(step.get("value"))
+            value = copied(step.get("value"))
             if operation == "test":
                 if _get(document, path, missing=None) != value:
                     raise _inapplicable(f"testing path {step['path']} failed")
@@ -61,9 +60,7 @@ def _apply(document: Any, step: dict[str, Any]) -> Any:
             value = _get(document, source)
             return _set(_remove(document, source), path, value, insert=True)
         case "copy":
-            return _set(
-                document, path, copy.deepcopy(_get(document, _pointer(step.get("from")))), insert=True
-            )
+            return _set(document, path, copied(_get(document, _pointer(step.get("from")))), insert=True)
     raise _inapplicable(f"Unexpected kind: {operation}")
 
 

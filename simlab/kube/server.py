@@ -8,7 +8,6 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-import aiohttp
 from aiohttp import web
 
 from simlab.kube import discovery, reviews, tables, version, views
@@ -22,7 +21,7 @@ from simlab.kube.errors import (
     method_not_allowed,
     unknown_path,
 )
-from simlab.kube.logs import stream_log
+from simlab.kube.kubelet import KubeletClient
 from simlab.kube.objects import Obj
 from simlab.kube.openapi import Documents
 from simlab.kube.request import (
@@ -38,8 +37,8 @@ from simlab.kube.request import (
     write_options,
 )
 from simlab.kube.subresources import evict, scale_of, scaler
-from simlab.kube.wire import MEDIA_TYPE
 from simlab.kube.watch import follow, line, selected
+from simlab.kube.wire import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,7 +70,7 @@ class ApiServer:
         self.closing = asyncio.Event()
         self._authenticator = Authenticator(pki)
         self._schemas = Documents(cluster.registry)
-        self._client: aiohttp.ClientSession | None = None
+        self._kubelets = KubeletClient(cluster.store)
 
     @property
     def store(self) -> Store:
@@ -91,8 +90,7 @@ class ApiServer:
         return app
 
     async def _close(self, _app: web.Application) -> None:
-        if self._client is not None:
-            await self._client.close()
+        await self._kubelets.close()
 
     def end_watches(self) -> None:
         """Let every watch end as if its time were up."""
@@ -110,8 +108,11 @@ class ApiServer:
         except web.HTTPRequestEntityTooLarge:
             text = f"Request entity too large: limit is {MAX_BODY}"
             return _json(request, ApiError(413, "RequestEntityTooLarge", text).status(), 413)
-        except (ConnectionError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             raise
+        except ConnectionError:
+            # The client went away while its answer was on the way.
+            return web.Response(status=499)
         except Exception as error:
             _log.exception("%s %s", request.method, request.path)
             refusal = internal(f"{type(error).__name__} while serving {request.method} {request.path}")
@@ -388,12 +389,12 @@ class ApiServer:
         form = wanted_form(request)
         namespace, name, part = target.namespace, target.name, target.part
         if part in _STREAMING:
-            self.cluster.get(resource, namespace, name)
-            raise ApiError(501, "NotImplemented", f"unable to upgrade connection: pods/{part} is not served")
+            pod = self.cluster.get(resource, namespace, name).obj
+            return await self._kubelets.run(request, pod, part)
         match part, verb:
             case "log", "get":
                 pod = self.cluster.get(resource, namespace, name).obj
-                return await stream_log(request, self.store, self._session(), pod)
+                return await self._kubelets.log(request, pod)
             case "binding", "create":
                 self.cluster.bind(namespace, name, await read_body(request), write_options(request))
                 return _json(request, _success(), 201)
@@ -417,11 +418,6 @@ class ApiServer:
                 changed, _, write = await self._patch(request, resource, target)
                 return self._object(request, resource, changed, form, 200, write)
         raise method_not_allowed(f"{resource.plural}/{part}", resource.group, verb)
-
-    def _session(self) -> aiohttp.ClientSession:
-        if self._client is None:
-            self._client = aiohttp.ClientSession()
-        return self._client
 
 
 def _patches(request: web.Request) -> tuple[str, ...]:

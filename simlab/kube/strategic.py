@@ -5,10 +5,10 @@ Behaviour: Kubernetes apimachinery v0.24, `pkg/util/strategicpatch/patch.go`.
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Final
 
 from simlab.kube.errors import bad_request
+from simlab.kube.objects import copied
 from simlab.kube.schema import Merge, item_model, merge_of
 
 _PATCH: Final = "$patch"
@@ -20,10 +20,10 @@ _ORDER_PREFIX: Final = "$setElementOrder/"
 def strategic_merge(target: Any, patch: Any, model: str | None) -> Any:
     """Return a target changed by a strategic merge patch; `model` is the target's shape. Raises 400 if it cannot."""
     if not isinstance(patch, dict):
-        return copy.deepcopy(patch)
+        return copied(patch)
     directive = patch.get(_PATCH)
     if directive == "replace":
-        return {key: copy.deepcopy(value) for key, value in patch.items() if key != _PATCH}
+        return {key: copied(value) for key, value in patch.items() if key != _PATCH}
     if directive == "delete":
         return {}
     if directive not in (None, "merge"):
@@ -62,9 +62,7 @@ def _merge_list(present: Any, patch: list[Any], merge: Merge, model: str | None)
     replaces = any(isinstance(item, dict) and item.get(_PATCH) == "replace" for item in patch)
     if not merge.patch or replaces:
         return [
-            copy.deepcopy(item)
-            for item in patch
-            if not (isinstance(item, dict) and item.get(_PATCH) == "replace")
+            copied(item) for item in patch if not (isinstance(item, dict) and item.get(_PATCH) == "replace")
         ]
     result = list(present) if isinstance(present, list) else []
     if not merge.patch_key:

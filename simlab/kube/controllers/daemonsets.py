@@ -10,7 +10,13 @@ from typing import Final
 
 from simlab.kube.controllers.controller import Cluster
 from simlab.kube.controllers.fit import matches_node, untolerated
-from simlab.kube.controllers.workloads import Workloads, is_active, owner_reference, ready_since, template_hash
+from simlab.kube.controllers.workloads import (
+    Workloads,
+    is_active,
+    owner_reference,
+    ready_since,
+    template_hash,
+)
 from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, name_of
 from simlab.node.api import ApiError
 
@@ -54,7 +60,12 @@ class DaemonSets(Workloads):
         return again
 
     async def _place(
-        self, owner: Obj, spec: Obj, digest: str, should: dict[str, tuple[bool, bool]], by_node: dict[str, list[Obj]]
+        self,
+        owner: Obj,
+        spec: Obj,
+        digest: str,
+        should: dict[str, tuple[bool, bool]],
+        by_node: dict[str, list[Obj]],
     ) -> float | None:
         again: float | None = None
         for name, (run, stay) in should.items():
@@ -87,7 +98,9 @@ class DaemonSets(Workloads):
         wanted = sum(run for run, _ in should.values())
         if isinstance(limit, str) and limit.endswith("%"):
             limit = -(-wanted * int(limit[:-1]) // 100)
-        current = [pod for name, pods in by_node.items() if should.get(name, (False, False))[0] for pod in pods]
+        current = [
+            pod for name, pods in by_node.items() if should.get(name, (False, False))[0] for pod in pods
+        ]
         missing = wanted - sum(is_active(pod) and ready_since(pod) is not None for pod in current)
         room = int(limit or 1) - missing
         for pod in current:
@@ -125,7 +138,9 @@ class DaemonSets(Workloads):
             "revision": 1 + max(known, default=0),
         }
         try:
-            revisions.learn(await self.api.create(f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions", body))
+            revisions.learn(
+                await self.api.create(f"/apis/apps/v1/namespaces/{namespace}/controllerrevisions", body)
+            )
         except ApiError as error:
             if error.code != 409:
                 raise

@@ -111,16 +111,22 @@ class Deployments(Workloads):
         else:
             room = wanted + surge - others - _replicas(new)
             new = await self._scale(owner, new, min(wanted, _replicas(new) + max(room, 0)))
-        available = sum(_count(each, "availableReplicas") for each in [new, *old])
-        spare = available - (wanted - unavailable)
+        return new, await self._shrink(owner, new, old, wanted - unavailable)
+
+    async def _shrink(self, owner: Obj, new: Obj, old: list[Obj], least: int) -> list[Obj]:
+        """Scale old sets down as far as `least` available pods stay: first what is not available anyway."""
+        every = [new, *old]
+        coming = max(_replicas(new) - _count(new, "availableReplicas"), 0)
+        budget = sum(_replicas(each) for each in every) - least - coming
+        spare = sum(_count(each, "availableReplicas") for each in every) - least
         result = []
         for each in old:
-            # What was never available may go at once: nobody would miss it.
-            sick = max(_replicas(each) - _count(each, "availableReplicas"), 0)
-            down = min(_replicas(each), sick + max(min(spare, _replicas(each) - sick), 0))
-            spare -= max(down - sick, 0)
+            sick = min(max(_replicas(each) - _count(each, "availableReplicas"), 0), max(budget, 0))
+            well = min(max(min(spare, budget - sick), 0), _replicas(each) - sick)
+            budget, spare = budget - sick - well, spare - well
+            down = sick + well
             result.append(await self._scale(owner, each, _replicas(each) - down) if down else each)
-        return new, result
+        return result
 
     async def _recreate(self, owner: Obj, new: Obj, old: list[Obj]) -> tuple[Obj, list[Obj]]:
         old = [await self._scale(owner, each, 0) for each in old]

@@ -55,7 +55,9 @@ class GarbageCollector(Controller):
         """Find the resources that there are, then collect."""
         await self._discover()
         uids = {
-            str(meta(obj).get("uid")) for informer in self._informers.values() for obj in informer.objects.values()
+            str(meta(obj).get("uid"))
+            for informer in self._informers.values()
+            for obj in informer.objects.values()
         }
         dependents = self._dependents()
         for key, informer in list(self._informers.items()):

@@ -1,4 +1,4 @@
-"""`pods/log`: the API server fetches a container's log from the node's kubelet and passes it on.
+"""`pods/log` and `pods/exec`: what the API server asks of the kubelet on a pod's node.
 
 Behaviour and texts: Kubernetes v1.24, `pkg/registry/core/pod/strategy.go` (LogLocation). The kubelet's address is what the node
 reports; its certificate is signed by itself and so not verified, as without `--kubelet-certificate-authority`.
@@ -6,6 +6,7 @@ reports; its certificate is signed by itself and so not verified, as without `--
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
@@ -15,6 +16,8 @@ from simlab.kube.errors import ApiError, bad_request, internal
 from simlab.kube.objects import Obj, dig, items, meta
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from simlab.kube.store import Store
 
 _PASSED: Final = (
@@ -60,23 +63,45 @@ def kubelet_address(store: Store, node_name: str) -> tuple[str, int]:
     return str(host), port
 
 
-async def stream_log(
-    request: web.Request, store: Store, client: aiohttp.ClientSession, pod: Obj
-) -> web.StreamResponse:
-    """Answer with a container's log, followed if the request says so."""
-    container = container_of(pod, request.query.get("container", ""))
-    node = dig(pod, "spec", "nodeName")
-    if not node:
-        return web.Response(content_type="text/plain")
-    host, port = kubelet_address(store, str(node))
-    metadata = meta(pod)
-    path = f"/containerLogs/{metadata['namespace']}/{metadata['name']}/{container}"
-    parameters = {key: request.query[key] for key in _PASSED if key in request.query}
-    limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
-    try:
-        async with client.get(
-            f"https://{host}:{port}{path}", params=parameters, timeout=limits, ssl=False
-        ) as answer:
+class KubeletClient:
+    """The API server's connections to kubelets, opened when the first is needed."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    @contextlib.asynccontextmanager
+    async def _ask(
+        self, method: str, action: str, pod: Obj, container: str, parameters: list[tuple[str, str]]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession()
+        host, port = kubelet_address(self._store, str(dig(pod, "spec", "nodeName")))
+        metadata = meta(pod)
+        path = f"/{action}/{metadata['namespace']}/{metadata['name']}/{container}"
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS)
+        url = f"https://{host}:{port}{path}"
+        try:
+            async with self._session.request(
+                method, url, params=parameters, timeout=limits, ssl=False
+            ) as answer:
+                yield answer
+        except (aiohttp.ClientConnectorError, TimeoutError) as error:
+            text = f'Get "{url}": dial tcp {host}:{port}: connect: {_why(error)}'
+            raise ApiError(500, "", text) from None
+
+    async def log(self, request: web.Request, pod: Obj) -> web.StreamResponse:
+        """Answer with a container's log, followed if the request says so."""
+        container = container_of(pod, request.query.get("container", ""))
+        if not dig(pod, "spec", "nodeName"):
+            return web.Response(content_type="text/plain")
+        parameters = [(key, request.query[key]) for key in _PASSED if key in request.query]
+        async with self._ask("GET", "containerLogs", pod, container, parameters) as answer:
             if answer.status != 200:
                 text = (await answer.text()).strip()
                 raise ApiError(answer.status, _REASONS.get(answer.status, "InternalError"), text)
@@ -86,10 +111,16 @@ async def stream_log(
                 await response.write(chunk)
             await response.write_eof()
             return response
-    except (aiohttp.ClientConnectionError, TimeoutError) as error:
-        raise ApiError(
-            500, "", f'Get "https://{host}:{port}{path}": dial tcp {host}:{port}: connect: {_why(error)}'
-        ) from None
+
+    async def run(self, request: web.Request, pod: Obj, action: str) -> web.Response:
+        """Pass a request to exec or attach on, and the kubelet's refusal back: no stream is ever upgraded."""
+        if not dig(pod, "spec", "nodeName"):
+            raise bad_request(f"pod {meta(pod)['name']} does not have a host assigned")
+        container = container_of(pod, request.query.get("container", ""))
+        async with self._ask("POST", action, pod, container, list(request.query.items())) as answer:
+            text = await answer.text()
+            code = answer.status if answer.status >= 400 else 501
+            return web.Response(status=code, text=text)
 
 
 def _why(error: BaseException) -> str:
