@@ -7,10 +7,7 @@ used: its discovery waits without a limit on a server that accepts and says noth
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -20,6 +17,7 @@ from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError, ProtocolError
 
 from lab.errors import ApiRefused, Unreachable
+from lab.memory_file import MemoryFile
 from lab.printable import printable, shortened
 
 if TYPE_CHECKING:
@@ -36,17 +34,17 @@ class KubeApi:
 
     def __init__(self, access: Access, address: str, hindrance: Callable[[], str | None]) -> None:
         self._hindrance = hindrance
-        self._folder = Path(tempfile.mkdtemp(prefix="conformance-"))
+        self._files: list[MemoryFile] = []
         configuration = Configuration(host=f"https://{address}")
         configuration.tls_server_name = access.server_name
         configuration.verify_ssl = access.verify
         # Whether a request may be sent again is decided here, not by urllib3.
         configuration.retries = False
         if access.authority:
-            configuration.ssl_ca_cert = self._file("authority", access.authority)
+            configuration.ssl_ca_cert = self._file(access.authority)
         if access.certificate and access.key:
-            configuration.cert_file = self._file("certificate", access.certificate)
-            configuration.key_file = self._file("key", access.key)
+            configuration.cert_file = self._file(access.certificate)
+            configuration.key_file = self._file(access.key)
         if access.token:
             configuration.api_key = {"BearerToken": access.token}
             configuration.api_key_prefix = {"BearerToken": "Bearer"}
@@ -60,15 +58,14 @@ class KubeApi:
             self.close()
             raise Unreachable("cluster", f"the kubeconfig's certificates cannot be used: {error}") from None
 
-    def _file(self, name: str, data: bytes) -> str:
-        path = self._folder / name
-        path.touch(mode=0o600)
-        path.write_bytes(data)
-        return str(path)
+    def _file(self, data: bytes) -> str:
+        self._files.append(MemoryFile(data))
+        return self._files[-1].path
 
     def close(self) -> None:
-        """Remove the credentials from the runner's disk."""
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Forget the credentials."""
+        for file in self._files:
+            file.close()
 
     def json(
         self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import tempfile
-from pathlib import Path
 
 from sevsnpmeasure import guest
 from sevsnpmeasure.sev_mode import SevMode
 
 from lab.errors import LabError
+from lab.memory_file import MemoryFile
 
 
 def launch_digest(
@@ -28,20 +27,10 @@ def launch_digest(
     sevsnpmeasure/ovmf.py).
     """
     mode = SevMode.SEV if seves_vcpus is None else SevMode.SEV_ES
-    with tempfile.TemporaryDirectory(prefix="launch-digest-") as folder:
-        paths = {name: Path(folder, name) for name in ("firmware", "kernel", "initrd")}
-        for path, content in zip(paths.values(), (firmware, kernel, initrd), strict=True):
-            path.write_bytes(content)
+    with MemoryFile(firmware) as ovmf, MemoryFile(kernel) as vmlinuz, MemoryFile(initrd) as image:
         try:
             digest = guest.calc_launch_digest(
-                mode,
-                seves_vcpus or 1,
-                vcpu_signature,
-                str(paths["firmware"]),
-                str(paths["kernel"]),
-                str(paths["initrd"]),
-                append,
-                0,
+                mode, seves_vcpus or 1, vcpu_signature, ovmf.path, vmlinuz.path, image.path, append, 0
             )
         except (RuntimeError, ValueError, AssertionError) as error:
             raise LabError(f"sev-snp-measure cannot measure this firmware: {error}") from None

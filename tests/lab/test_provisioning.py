@@ -12,7 +12,7 @@ class Switch:
     name = "turn the switch"
     looks_at = "the switch"
     undone_by = "turn it back"
-    clause = "X-9.9"
+    clause: str | None = "X-9.9"
 
     def __init__(self, *, on: bool, works: bool = True, permission: str | None = None) -> None:
         self.on = on
@@ -68,7 +68,7 @@ def test_check_and_off_change_nothing(mode: Mode, told: int) -> None:
 
 def test_a_permission_that_is_not_given_is_named() -> None:
     switch = Switch(on=False, permission="reboot")
-    with pytest.raises(NotPermitted, match="permissions.reboot = true"):
+    with pytest.raises(NotPermitted, match=r"permissions\.reboot = true"):
         provisioning(Mode.APPLY, MemoryRecord()).ensure(switch)
     assert switch.applied == 0
     provisioning(Mode.APPLY, MemoryRecord(), reboot=True).ensure(switch)
