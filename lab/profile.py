@@ -20,8 +20,6 @@ class Kata(Section):
     """The RuntimeClass for SEV."""
     plain_runtime_class: Name
     """The RuntimeClass for unencrypted images (guide: example one)."""
-    kernel_params_anchor: Text
-    """The kernel parameter after which the guide puts those of the online KBC."""
 
 
 class KbcSettings(Section):

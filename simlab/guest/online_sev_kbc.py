@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import json
 import struct
 import uuid
@@ -27,6 +28,12 @@ _METHOD: Final = "/keybroker.KeyBrokerService/GetOnlineSecret"
 _PATIENCE: Final = 60.0
 # grpc would honour the runner's proxy settings, which mean nothing in a guest.
 _OPTIONS: Final = (("grpc.enable_http_proxy", 0),)
+
+
+_NOBODY_LISTENS: Final = (
+    "status: UNAVAILABLE, message: "
+    "'error trying to connect: tcp connect error: Connection refused (os error 111)'"
+)
 
 
 class OnlineSevKbc:
@@ -58,6 +65,8 @@ class OnlineSevKbc:
     def _query(self, secret_type: str, identifier: str) -> bytes:
         if self._failure:
             raise KbcError(f"Failed to get injected connection. {self._failure}")
+        if _is_own_loopback(self._kbs):
+            raise KbcError(_NOBODY_LISTENS)
         guid = str(uuid.uuid4())
         details = keybroker_pb2.RequestDetails(
             Guid=guid, Format="binary", SecretType=secret_type, Id=identifier
@@ -85,6 +94,15 @@ class OnlineSevKbc:
             return AESGCM(self._key).decrypt(nonce, sealed, None)
         except (InvalidTag, ValueError):
             raise KbcError("Failed to decrypt secret payload. aead::Error") from None
+
+
+def _is_own_loopback(address: str) -> bool:
+    """Whether an address is the guest's own loopback: a real VM does not share the host's."""
+    name = address.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def _hash_map(data: bytes) -> dict[str, bytes]:
