@@ -37,8 +37,8 @@ class Firmware:
     """
 
     api_major: int = 1
-    api_minor: int = 49
-    build: int = 6
+    api_minor: int = 42  # as the guide's machine (guide: 使能SEV和SME)
+    build: int = 42
     asids: int = 255
     min_sev_asid: int = 100
 

@@ -80,7 +80,7 @@ def test_online_secrets(
         client_id = str(uuid.UUID(int=1))
         rows.execute(
             "REPLACE INTO conn_bundle (id, policy, fw_api_major, fw_api_minor, fw_build_id,"
-            " launch_description, fw_digest, symkey) VALUES (%s, 0, 1, 49, 6, '', '', %s)",
+            " launch_description, fw_digest, symkey) VALUES (%s, 0, 1, 42, 42, '', '', %s)",
             client_id,
             base64.b64encode(bytes(32)).decode(),
         )

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from tests.simlab.kbs.world import DatabaseServer, Kbs, Launcher
 
-# The platform is 1.49 build 6, and guests are launched with policy 0.
+# The platform is 1.42 build 42, and guests are launched with policy 0.
 REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"allowed_digests": ["x"]}, "fw digest not valid"),
     ({"allowed_policies": [1, 3]}, "policy not valid"),
     ({"min_fw_api_major": 2}, "fw api major not valid"),
-    ({"min_fw_api_major": 1, "min_fw_api_minor": 50}, "fw api minor not valid"),
+    ({"min_fw_api_major": 1, "min_fw_api_minor": 43}, "fw api minor not valid"),
     ({"allowed_build_ids": [5, 7]}, "build id not valid"),
     ({"allowed_build_ids": [5], "min_fw_api_major": 2, "allowed_policies": [1], "allowed_digests": ["x"]},
      "fw digest not valid"),
@@ -33,9 +33,9 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
 ALLOWANCES: list[dict[str, Any]] = [
     {},
     {"allowed_policies": [7, 0]},
-    {"min_fw_api_major": 1, "min_fw_api_minor": 49},
+    {"min_fw_api_major": 1, "min_fw_api_minor": 42},
     {"min_fw_api_major": 0, "min_fw_api_minor": 99},  # a newer major makes up for an older minor
-    {"allowed_build_ids": [6]},
+    {"allowed_build_ids": [42]},
 ]
 
 
@@ -223,7 +223,7 @@ def test_numbers_of_another_width_still_count(launcher: Launcher, rows: Database
         rows.execute("ALTER TABLE secrets MODIFY polid INT(11)")
 
 
-CONNECTED = Connection(0, 1, 49, 6, "", "digest")
+CONNECTED = Connection(0, 1, 42, 42, "", "digest")
 
 
 @pytest.mark.parametrize(("fields", "reason"), REFUSALS[:-1])
