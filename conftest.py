@@ -13,6 +13,7 @@ pytest_plugins = [
     "fixtures.conformance",
     "fixtures.session",
     "fixtures.scenario",
+    "fixtures.workers",
     "steps.certificates",
     "steps.images",
     "steps.kbs",
