@@ -1,1 +1,4 @@
-"""A Kubernetes control plane for the simulated lab: an API server, and controllers that are its plain clients."""
+"""A Kubernetes control plane for the simulated lab.
+
+An API server, and controllers that are its plain clients.
+"""

@@ -1,28 +1,31 @@
 """Admission: what the cluster adds to a new object, and what it refuses because of other objects.
 
-Source: Kubernetes v1.24, `plugin/pkg/admission`: namespace/lifecycle, serviceaccount, runtimeclass, defaulttolerationseconds,
-priority and podtolerationrestriction's MergeTolerations.
+Source: Kubernetes v1.24, `plugin/pkg/admission`: namespace/lifecycle, serviceaccount, runtimeclass,
+defaulttolerationseconds, priority and podtolerationrestriction's MergeTolerations.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab.kube.errors import ApiError, forbidden, not_found
-from simlab.kube.objects import Obj, copied, dig, items, mapping, meta, random_suffix
+from simlab.kube.objects import Obj, copied, dig, items, mapping, meta, namespace_of, random_suffix
 
 if TYPE_CHECKING:
     from simlab.kube.resources import Resource
     from simlab.kube.store import Store
 
 _TOKEN_MOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path, not a secret
+# kubeadm's default, whose first address is the API server's own service.
+_SERVICE_NETWORK: Final = ipaddress.IPv4Network("10.96.0.0/12")
 # A node that is lost keeps its pods for five minutes.
 _GRACE_SECONDS: Final = 300
 
 
 def check_namespace(store: Store, resource: Resource, obj: Obj) -> None:
     """Refuse a new object in a namespace that does not exist or is going away."""
-    namespace = meta(obj).get("namespace")
+    namespace = namespace_of(obj)
     entry = store.get("namespaces.", "", namespace)
     if entry is None:
         raise not_found("namespaces", "", namespace)
@@ -71,7 +74,7 @@ def _service_account(store: Store, pod: Obj, spec: Obj) -> None:
 
 
 def _mount_token(spec: Obj) -> None:
-    """Mount the account's token, as every pod has it, where a container does not mount something there itself."""
+    """Mount the account's token, as every pod has it, where a container mounts nothing there itself."""
     bare = [
         container
         for key in ("initContainers", "containers")
@@ -136,6 +139,19 @@ def _scheduling(pod: Obj, spec: Obj, scheduling: Obj) -> None:
     for toleration in items(scheduling, "tolerations"):
         if toleration not in items(spec, "tolerations"):
             spec.setdefault("tolerations", []).append(dict(toleration))
+
+
+def give_address(store: Store, service: Obj) -> None:
+    """Give a new service an address of the service network, unless it has or wants none."""
+    spec = mapping(service, "spec")
+    if spec.get("type") == "ExternalName":
+        return
+    if not spec.get("clusterIP"):
+        taken = {dig(entry.obj, "spec", "clusterIP") for entry in store.entries("services.")}
+        spec["clusterIP"] = next(str(ip) for ip in _SERVICE_NETWORK.hosts() if str(ip) not in taken)
+    spec.setdefault("clusterIPs", [spec["clusterIP"]])
+    spec.setdefault("ipFamilies", ["IPv4"])
+    spec.setdefault("ipFamilyPolicy", "SingleStack")
 
 
 _SYSTEM_PRIORITIES: Final = {"system-node-critical": 2000001000, "system-cluster-critical": 2000000000}

@@ -1,7 +1,9 @@
-"""Who asks: client certificates and bearer tokens, as a kube-apiserver with `--client-ca-file` and `--token-auth-file`.
+"""Who asks: client certificates and bearer tokens.
 
-Authorisation knows two cases: whoever is authenticated may do everything (RBAC objects are stored and not evaluated),
-and who is not may read what `system:public-info-viewer` reads.
+As a kube-apiserver with `--client-ca-file` and `--token-auth-file`.
+
+Authorisation knows two cases: whoever is authenticated may do everything (RBAC objects are stored and not
+evaluated), and who is not may read what `system:public-info-viewer` reads.
 """
 
 from __future__ import annotations
@@ -38,7 +40,10 @@ _ANONYMOUS: Final = User("system:anonymous", ("system:unauthenticated",))
 
 
 def server_context(pki: Path) -> ssl.SSLContext:
-    """Return the TLS side of the server: its certificate, and client certificates of the cluster's CA welcome."""
+    """Return the TLS side of the server.
+
+    Its certificate, and client certificates of the cluster's CA welcome.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(pki / "apiserver.crt", pki / "apiserver.key")
@@ -48,7 +53,10 @@ def server_context(pki: Path) -> ssl.SSLContext:
 
 
 class Authenticator:
-    """Says who asks. Tokens come from `tokens.csv` in the PKI folder, if it is there: token,user,uid,"group,group"."""
+    """Says who asks. Tokens come from `tokens.csv` in the PKI folder, if it is there.
+
+    Token,user,uid,"group,group".
+    """
 
     def __init__(self, pki: Path) -> None:
         self._tokens: dict[str, User] = {}

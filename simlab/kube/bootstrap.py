@@ -1,4 +1,7 @@
-"""What a fresh cluster holds: its own namespaces and the `kubernetes` service, as the API server itself makes them."""
+"""What a fresh cluster holds.
+
+Its own namespaces and the `kubernetes` service, as the API server itself makes them.
+"""
 
 from __future__ import annotations
 

@@ -6,40 +6,32 @@ The order of checks, and what a write may change, follow Kubernetes v1.24: apise
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from simlab.kube import admission, managed, views
+from simlab.kube import admission, completing, deleting, managed, views
 from simlab.kube.decode import decode, refuse_unknown
-from simlab.kube.defaults import apply_defaults, custom_defaults, qos_class
 from simlab.kube.errors import (
-    ApiError,
     already_exists,
     bad_request,
     conflict,
-    forbidden,
     invalid,
     invalid_value,
     not_found,
+    unsupported_media,
 )
 from simlab.kube.objects import (
     Obj,
     clone,
     copied,
     dig,
-    format_time,
     generated_name,
     items,
-    mapping,
     meta,
     name_of,
-    new_uid,
     now,
-    parse_time,
 )
 from simlab.kube.patch import json_patch, merge_patch
-from simlab.kube.schema import fields_of
 from simlab.kube.strategic import strategic_merge
 from simlab.kube.validation import validate, validate_update
 
@@ -55,13 +47,6 @@ STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
 PATCHES: Final = (JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH)
 
-_BEING_EMPTIED: Final = (
-    "The system is ensuring all content is removed from this namespace.  Upon completion, this namespace will "
-    "automatically be purged by the system."
-)
-# Namespaces that the cluster cannot be without (plugin/pkg/admission/namespace/lifecycle).
-_IMMORTAL: Final = ("default", "kube-system", "kube-public")
-
 
 @dataclass
 class Write:
@@ -72,17 +57,6 @@ class Write:
     validation: str = "Warn"
     force: bool = False
     warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """The options of a delete."""
-
-    grace: int | None = None
-    propagation: str | None = None
-    uid: str | None = None
-    version: str | None = None
-    dry_run: bool = False
 
 
 class Cluster:
@@ -111,15 +85,17 @@ class Cluster:
     def _insert(self, resource: Resource, obj: Obj, write: Write, applied: Obj | None) -> Obj:
         """Complete, admit, check and store a new object."""
         metadata = meta(obj)
-        _complete(resource, obj)
+        completing.complete(resource, obj)
         if resource.namespaced:
             admission.check_namespace(self.store, resource, obj)
         if resource.kind == "Pod" and resource.model is not None:
             admission.admit_pod(self.store, obj)
+        elif resource.kind == "Service" and resource.model is not None:
+            admission.give_address(self.store, obj)
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = generated_name(metadata["generateName"])
         if resource.kind == "Namespace":
-            apply_defaults("Namespace", obj)
+            completing.fill_in(resource, obj)
         stored = views.stored(resource, obj)
         errors = validate(self._row_of(resource), stored)
         if errors:
@@ -183,15 +159,9 @@ class Cluster:
                 metadata[key] = old[key]
         if "deletionGracePeriodSeconds" in old:
             metadata.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
-        if part == "status":
-            obj = _status_only(resource, obj, before)
-        elif _has_status(resource):
-            _keep(obj, before, "status")
+        obj = _writable(resource, obj, before, part)
         metadata = meta(obj)
-        apply_defaults(resource.kind if resource.model else "", obj)
-        if resource.kind == "Namespace" and part != "finalize":
-            obj["spec"] = clone(mapping(before, "spec"))
-        _custom_defaults(resource, obj)
+        completing.fill_in(resource, obj)
         errors = [
             *validate(self._row_of(resource), views.stored(resource, obj)),
             *validate_update(resource, obj, before),
@@ -206,7 +176,7 @@ class Cluster:
         metadata["resourceVersion"] = old["resourceVersion"]
         if write.dry_run:
             return obj
-        if _is_finished(resource, obj):
+        if deleting.is_finished(resource, obj):
             self._remove(resource, views.stored(resource, obj))
             return obj
         return views.shown(resource, self._put(resource, views.stored(resource, obj)))
@@ -236,12 +206,7 @@ class Cluster:
             changed = merge_patch(current, patch)
         else:
             if resource.model is None:
-                raise ApiError(
-                    415,
-                    "UnsupportedMediaType",
-                    "the body of the request was in an unknown format - accepted media types include: "
-                    + ", ".join((JSON_PATCH, MERGE_PATCH, APPLY_PATCH)),
-                )
+                raise unsupported_media((JSON_PATCH, MERGE_PATCH, APPLY_PATCH))
             changed = strategic_merge(current, patch, resource.model)
         obj = self._decoded(resource, clone(changed), write)
         metadata = meta(obj)
@@ -277,30 +242,14 @@ class Cluster:
         merged = managed.merge_applied(resource, current, applied, write.manager, part, force=write.force)
         return self._replace(resource, entry, merged, write, part, applied=applied), False
 
-    def delete(self, resource: Resource, namespace: str, name: str, deletion: Deletion) -> tuple[Obj, bool]:
+    def delete(
+        self, resource: Resource, namespace: str, name: str, deletion: deleting.Deletion
+    ) -> tuple[Obj, bool]:
         """Delete an object, or mark it; return it and whether it is gone."""
         entry = self.get(resource, namespace, name)
+        deleting.check(resource, entry.obj, deletion)
         obj = clone(entry.obj)
-        metadata = meta(obj)
-        for label, wanted, found in (
-            ("UID", deletion.uid, metadata.get("uid")),
-            ("ResourceVersion", deletion.version, metadata.get("resourceVersion")),
-        ):
-            if wanted is not None and wanted != found:
-                why = (
-                    f"the {label} in the precondition ({wanted}) does not match the {label} in record ({found}). "
-                    "The object might have been deleted and then recreated"
-                )
-                raise conflict(resource.kind, resource.group, name, why)
-        if resource.kind == "Namespace" and name in _IMMORTAL:
-            raise forbidden("namespaces", "", name, "this namespace may not be deleted")
-        if resource.kind == "Namespace" and metadata.get("deletionTimestamp") and _is_held(resource, obj):
-            raise conflict("namespaces", "", name, _BEING_EMPTIED)
-        _set_propagation(metadata, deletion.propagation)
-        grace = _grace(resource, obj, deletion)
-        gone = grace == 0 and not _is_held(resource, obj)
-        if not gone or resource.kind == "Pod":
-            _mark(resource, obj, grace)
+        gone = deleting.mark(resource, obj, deletion)
         if deletion.dry_run:
             return obj, gone
         if gone:
@@ -382,68 +331,6 @@ def _has_status(resource: Resource) -> bool:
     return "status" in resource.subresources
 
 
-def _complete(resource: Resource, obj: Obj) -> None:
-    """Fill in what the server itself decides about a new object."""
-    metadata = meta(obj)
-    for key in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"):
-        metadata.pop(key, None)
-    metadata["uid"] = new_uid()
-    metadata["creationTimestamp"] = now()
-    if resource.generation:
-        metadata["generation"] = 1
-    if _has_status(resource) and not resource.keeps_status:
-        obj.pop("status", None)
-    _custom_defaults(resource, obj)
-    if resource.model is None:
-        return
-    for key in ("spec", "status"):
-        # A built-in kind's answer always has them, if only as empty structures.
-        if key in fields_of(resource.model):
-            obj.setdefault(key, {})
-    if resource.kind != "Namespace":
-        apply_defaults(resource.kind, obj)
-    match resource.kind:
-        case "Pod":
-            obj["status"] = {"phase": "Pending", "qosClass": qos_class(mapping(obj, "spec"))}
-        case "CustomResourceDefinition":
-            obj["status"] = _established(obj)
-        case "Deployment" | "StatefulSet" | "ReplicaSet":
-            obj["status"] = {"replicas": 0} if resource.kind != "Deployment" else {}
-        case "DaemonSet":
-            counts = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady")
-            obj["status"] = dict.fromkeys(counts, 0)
-        case "Job":
-            obj["status"] = {}
-
-
-def _established(definition: Obj) -> Obj:
-    """Return the status of a definition whose names are free and which is served at once."""
-    spec = mapping(definition, "spec")
-    conditions = [
-        {
-            "type": kind,
-            "status": "True",
-            "lastTransitionTime": now(),
-            "reason": reason,
-            "message": message,
-        }
-        for kind, reason, message in (
-            ("NamesAccepted", "NoConflicts", "no conflicts found"),
-            ("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-        )
-    ]
-    return {
-        "conditions": conditions,
-        "acceptedNames": clone(mapping(spec, "names")),
-        "storedVersions": [version["name"] for version in items(spec, "versions") if version.get("storage")],
-    }
-
-
-def _custom_defaults(resource: Resource, obj: Obj) -> None:
-    if resource.custom is not None:
-        custom_defaults(dig(resource.custom, "version", "schema", "openAPIV3Schema"), obj)
-
-
 def _check_preconditions(resource: Resource, metadata: Obj, old: Obj) -> None:
     version = metadata.get("resourceVersion")
     if version in (None, "", "0"):
@@ -463,6 +350,17 @@ def _check_preconditions(resource: Resource, metadata: Obj, old: Obj) -> None:
         raise conflict(resource.plural, resource.group, old["name"], why)
 
 
+def _writable(resource: Resource, obj: Obj, before: Obj, part: str) -> Obj:
+    """Return an object of which only the part that is written differs from what it was."""
+    if part == "status":
+        return _status_only(resource, obj, before)
+    if _has_status(resource):
+        _keep(obj, before, "status")
+    if resource.kind == "Namespace" and part != "finalize":
+        _keep(obj, before, "spec")
+    return obj
+
+
 def _keep(obj: Obj, before: Obj, key: str) -> None:
     obj.pop(key, None)
     if key in before:
@@ -470,7 +368,10 @@ def _keep(obj: Obj, before: Obj, key: str) -> None:
 
 
 def _status_only(resource: Resource, obj: Obj, before: Obj) -> Obj:
-    """Return the old object with the new one's status; of built-in kinds labels and annotations may change too."""
+    """Return the old object with the new one's status.
+
+    Of built-in kinds labels and annotations may change too.
+    """
     result = clone(before)
     if "status" in obj:
         result["status"] = obj["status"]
@@ -501,68 +402,3 @@ def _same(obj: Obj, before: Obj) -> bool:
     if strip[0] != strip[1]:
         return False
     return managed.owners(obj) == managed.owners(before)
-
-
-def _is_held(resource: Resource, obj: Obj) -> bool:
-    """Say whether something must still be done before an object may go."""
-    if items(obj, "metadata", "finalizers"):
-        return True
-    return resource.kind == "Namespace" and bool(items(obj, "spec", "finalizers"))
-
-
-def _is_finished(resource: Resource, obj: Obj) -> bool:
-    """Say whether an object is marked as deleted and nothing holds it any longer."""
-    metadata = meta(obj)
-    return (
-        bool(metadata.get("deletionTimestamp"))
-        and not metadata.get("deletionGracePeriodSeconds")
-        and not _is_held(resource, obj)
-    )
-
-
-def _grace(resource: Resource, obj: Obj, deletion: Deletion) -> int:
-    """Return the seconds that an object gets: only pods that a node may be running get any (podStrategy)."""
-    if resource.kind != "Pod" or resource.model is None:
-        return 0
-    asked = deletion.grace if deletion.grace is None or deletion.grace >= 0 else 1
-    pending = meta(obj).get("deletionGracePeriodSeconds")
-    if meta(obj).get("deletionTimestamp"):
-        return int(pending or 0) if asked is None else min(asked, int(pending or 0))
-    if not dig(obj, "spec", "nodeName") or dig(obj, "status", "phase") in ("Succeeded", "Failed"):
-        return 0
-    return asked if asked is not None else int(dig(obj, "spec", "terminationGracePeriodSeconds") or 0)
-
-
-_PROPAGATION_FINALIZERS: Final = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
-
-
-def _set_propagation(metadata: Obj, propagation: str | None) -> None:
-    """Give an object the finalizer of a propagation policy, by which the garbage collector knows of it."""
-    if propagation is None:
-        return
-    finalizers = [
-        name for name in metadata.pop("finalizers", []) if name not in _PROPAGATION_FINALIZERS.values()
-    ]
-    if propagation in _PROPAGATION_FINALIZERS:
-        finalizers.append(_PROPAGATION_FINALIZERS[propagation])
-    if finalizers:
-        metadata["finalizers"] = finalizers
-
-
-def _mark(resource: Resource, obj: Obj, grace: int) -> None:
-    """Mark an object as being deleted."""
-    metadata = meta(obj)
-    first = not metadata.get("deletionTimestamp")
-    pending = int(metadata.get("deletionGracePeriodSeconds") or 0)
-    if first:
-        moment = datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(seconds=grace)
-        metadata["deletionTimestamp"] = format_time(moment)
-        if metadata.get("generation"):
-            metadata["generation"] += 1
-    elif grace < pending:
-        moment = parse_time(metadata["deletionTimestamp"]) + datetime.timedelta(seconds=grace - pending)
-        metadata["deletionTimestamp"] = format_time(moment)
-    metadata["deletionGracePeriodSeconds"] = grace
-    if resource.kind == "Namespace":
-        obj.setdefault("status", {})["phase"] = "Terminating"
-        metadata.pop("deletionGracePeriodSeconds", None)

@@ -1,6 +1,9 @@
-"""From a request's body to an object of a kind: types checked, unknown fields found and dropped, nulls dropped.
+"""From a request's body to an object of a kind.
 
-Texts: Kubernetes apiserver v0.24, `pkg/endpoints/handlers/create.go`, and the texts of Go's and sigs.k8s.io's JSON decoders.
+Types checked, unknown fields found and dropped, nulls dropped.
+
+Texts: Kubernetes apiserver v0.24, `pkg/endpoints/handlers/create.go`, and the texts of Go's and
+sigs.k8s.io's JSON decoders.
 """
 
 from __future__ import annotations
@@ -10,13 +13,26 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab.kube.errors import bad_request
-from simlab.kube.objects import Obj
 from simlab.kube.schema import FieldType, fields_of
 
 if TYPE_CHECKING:
+    from simlab.kube.objects import Obj
     from simlab.kube.resources import Resource
 
 _GO_TYPES: Final = {"str": "string", "bytes": "[]uint8", "int": "int64", "bool": "bool", "float": "float64"}
+
+
+_PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
+    "str": (str,),
+    "datetime": (str,),
+    "bytes": (str,),
+    "int": (int,),
+    "bool": (bool,),
+    "float": (int, float),
+}
+_NO_QUANTITY: Final = (
+    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
+)
 
 
 class _WrongTypeError(Exception):
@@ -60,31 +76,19 @@ class _Walk:
         """Return one value, checked against the type of its field or item."""
         if kind.model is not None:
             return self.structure(value, kind.model, path, plain)
-        match kind.item:
-            case "quantity":
-                if isinstance(value, bool) or not isinstance(value, str | int | float):
-                    raise _WrongTypeError(
-                        "quantities must match the regular expression "
-                        "'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
-                    )
-                return str(value)
-            case "str" | "datetime":
-                fits = isinstance(value, str) or (value is None and kind.shape == "map")
-            case "bytes":
-                fits = isinstance(value, str)
-                if fits and not _is_base64(value):
-                    raise _WrongTypeError("illegal base64 data at input byte 0")
-            case "int":
-                fits = isinstance(value, int) and not isinstance(value, bool)
-            case "bool":
-                fits = isinstance(value, bool)
-            case "float":
-                fits = isinstance(value, int | float) and not isinstance(value, bool)
-            case _:
-                fits = True
-        if not fits:
+        if kind.item == "quantity":
+            if isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise _WrongTypeError(_NO_QUANTITY)
+            return str(value)
+        if value is None and kind.shape == "map" and kind.item == "str":
+            return ""
+        wanted = _PYTHON_TYPES.get(kind.item)
+        truth = isinstance(value, bool) and kind.item != "bool"
+        if wanted is not None and (truth or not isinstance(value, wanted)):
             raise _WrongTypeError(_cannot(value, owner, plain, _go_name(kind)))
-        return "" if value is None and kind.item == "str" else value
+        if kind.item == "bytes" and not _is_base64(value):
+            raise _WrongTypeError("illegal base64 data at input byte 0")
+        return value
 
 
 def _is_base64(text: str) -> bool:
@@ -139,11 +143,12 @@ def decode(resource: Resource, body: Any) -> Decoded:
     version, kind = body["apiVersion"], body["kind"]
     if version != resource.api_version:
         raise bad_request(
-            f"the API version in the data ({version}) does not match the expected API version ({resource.api_version})"
+            f"the API version in the data ({version}) does not match "
+            f"the expected API version ({resource.api_version})"
         )
     if kind != resource.kind:
         raise bad_request(
-            f"{kind} in version {_quoted(resource.version)} cannot be handled as a {resource.kind}: "
+            f"{_unhandled(resource, kind)}: "
             f"the kind in the data ({kind}) does not match the expected kind ({resource.kind})"
         )
     walk = _Walk()
@@ -157,9 +162,7 @@ def decode(resource: Resource, body: Any) -> Decoded:
             )
             _prune_custom(obj, resource, walk)
     except _WrongTypeError as error:
-        raise bad_request(
-            f"{resource.kind} in version {_quoted(resource.version)} cannot be handled as a {resource.kind}: {error}"
-        ) from None
+        raise bad_request(f"{_unhandled(resource)}: {error}") from None
     return Decoded(obj, walk.unknown)
 
 
@@ -167,14 +170,11 @@ def refuse_unknown(resource: Resource, decoded: Decoded) -> None:
     """Raise the 400 of strict field validation if the body had fields that the kind does not have."""
     if decoded.unknown:
         texts = ", ".join(f'unknown field "{path}"' for path in decoded.unknown)
-        raise bad_request(
-            f"{resource.kind} in version {_quoted(resource.version)} cannot be handled as a {resource.kind}: "
-            f"strict decoding error: {texts}"
-        )
+        raise bad_request(f"{_unhandled(resource)}: strict decoding error: {texts}")
 
 
-def _quoted(text: str) -> str:
-    return f'"{text}"'
+def _unhandled(resource: Resource, kind: str = "") -> str:
+    return f'{kind or resource.kind} in version "{resource.version}" cannot be handled as a {resource.kind}'
 
 
 def _prune_custom(obj: Obj, resource: Resource, walk: _Walk) -> None:
@@ -201,20 +201,14 @@ def _prune(value: Any, schema: Obj, path: str, walk: _Walk) -> None:
         return
     if not isinstance(value, dict) or schema.get("x-kubernetes-preserve-unknown-fields"):
         return
-    properties, others = schema.get("properties"), schema.get("additionalProperties")
-    if properties is None and others is None:
-        # A structure that declares nothing holds nothing, but for the scalars that the schema does not describe.
-        properties = {} if schema.get("type") == "object" else None
-    if properties is None:
-        if isinstance(others, dict):
-            for key, item in value.items():
-                _prune(item, others, f"{path}.{key}", walk)
+    properties, others = schema.get("properties") or {}, schema.get("additionalProperties")
+    if not properties and others is None and schema.get("type") != "object":
         return
+    embedded = ("apiVersion", "kind", "metadata") if schema.get("x-kubernetes-embedded-resource") else ()
     for key in list(value):
-        if key in properties:
-            _prune(value[key], properties[key], f"{path}.{key}", walk)
-        elif schema.get("x-kubernetes-embedded-resource") and key in ("apiVersion", "kind", "metadata"):
-            continue
-        else:
+        inner = properties.get(key, others)
+        if isinstance(inner, dict):
+            _prune(value[key], inner, f"{path}.{key}", walk)
+        elif not inner and key not in embedded:
             walk.unknown.append(f"{path}.{key}")
             del value[key]

@@ -1,6 +1,7 @@
 """What the API server fills in where a request leaves it out.
 
-Source: Kubernetes v1.24, `pkg/apis/core/v1/defaults.go`, `pkg/apis/apps/v1/defaults.go` and the strategies in `pkg/registry`.
+Source: Kubernetes v1.24, `pkg/apis/core/v1/defaults.go`, `pkg/apis/apps/v1/defaults.go` and the strategies
+in `pkg/registry`.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ def qos_class(spec: Obj) -> str:
 
 
 def _namespace(namespace: Obj) -> None:
-    meta(namespace).setdefault("labels", {})["kubernetes.io/metadata.name"] = name_of(namespace)
+    if name_of(namespace):
+        meta(namespace).setdefault("labels", {})["kubernetes.io/metadata.name"] = name_of(namespace)
     spec = namespace.setdefault("spec", {})
     spec.setdefault("finalizers", ["kubernetes"])
     namespace.setdefault("status", {}).setdefault("phase", "Active")
@@ -234,8 +236,6 @@ def apply_defaults(kind: str, obj: Obj) -> None:
         return
     if not isinstance(obj.get("spec", {}), dict):
         return
-    if kind not in ("Secret", "Namespace"):
-        obj.setdefault("spec", {})
     fill(obj)
 
 

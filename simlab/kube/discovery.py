@@ -1,4 +1,4 @@
-"""Discovery: which groups, versions, resources and subresources the server has, from its table of resources."""
+"""Discovery: which groups, versions, resources and subresources the server has."""
 
 from __future__ import annotations
 
@@ -64,6 +64,22 @@ def api_resource_list(registry: Registry, group: str, version: str) -> Obj | Non
         "groupVersion": f"{group}/{version}" if group else version,
         "resources": listed,
     }
+
+
+def document(registry: Registry, parts: list[str]) -> Obj | None:
+    """Return the discovery document at a path, or None if there is none."""
+    match parts:
+        case ["api"]:
+            return api_versions()
+        case ["apis"]:
+            return api_group_list(registry)
+        case ["apis", group]:
+            return api_group(registry, group)
+        case ["api", version]:
+            return api_resource_list(registry, "", version)
+        case ["apis", group, version]:
+            return api_resource_list(registry, group, version)
+    return None
 
 
 def _resource(row: Resource) -> Obj:

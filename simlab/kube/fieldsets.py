@@ -1,17 +1,19 @@
 """Which fields an object has, as paths in the form of `managedFields` (fieldsV1).
 
-Form: Kubernetes' structured-merge-diff v4, `fieldpath`: `f:NAME` is a field, `k:{…}` an item of a list by its keys, `v:VALUE` a
-value in a set. A path that ends at an atomic value owns it whole.
+Form: Kubernetes' structured-merge-diff v4, `fieldpath`: `f:NAME` is a field, `k:{…}` an item of a list by
+its keys, `v:VALUE` a value in a set. A path that ends at an atomic value owns it whole.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simlab.kube.objects import Obj
 from simlab.kube.schema import fields_of, is_atomic, merge_of
+
+if TYPE_CHECKING:
+    from simlab.kube.objects import Obj
 
 Path = tuple[str, ...]
 FieldSet = frozenset[Path]
@@ -22,7 +24,10 @@ Shape = str | dict[str, Any] | None
 
 @dataclass(frozen=True)
 class _Kind:
-    """How a field's value is owned: `fields` (each by itself), `keyed` items, a `set` of values, or `whole`."""
+    """How a field's value is owned.
+
+    `fields` (each by itself), `keyed` items, a `set` of values, or `whole`.
+    """
 
     form: str
     keys: tuple[str, ...] = ()
@@ -39,18 +44,16 @@ def _kind(shape: Shape, key: str, value: Any) -> _Kind:
 
 def _model_kind(model: str, key: str, value: Any) -> _Kind:
     spec = fields_of(model).get(key)
-    if spec is None:
-        return _kind(None, key, value)
-    if is_atomic(model, key):
-        return _Kind("whole")
+    if spec is None or is_atomic(model, key):
+        return _Kind("whole") if spec is not None else _kind(None, key, value)
     if spec.type.shape == "list":
-        merge = merge_of(model, key)
-        if merge.apply_keys:
-            return _Kind("keyed", merge.apply_keys, spec.type.model)
-        return _Kind("set") if merge.apply_set else _Kind("whole")
-    if spec.type.shape == "map":
-        return _Kind("fields")
-    return _Kind("fields", inner=spec.type.model) if spec.type.model else _kind(None, key, value)
+        merging = merge_of(model, key)
+        if merging.apply_keys:
+            return _Kind("keyed", merging.apply_keys, spec.type.model)
+        return _Kind("set" if merging.apply_set else "whole")
+    if spec.type.shape == "one" and spec.type.model is None:
+        return _kind(None, key, value)
+    return _Kind("fields", inner=spec.type.model if spec.type.shape == "one" else None)
 
 
 def _schema_kind(schema: dict[str, Any], key: str, value: Any) -> _Kind:
@@ -60,14 +63,10 @@ def _schema_kind(schema: dict[str, Any], key: str, value: Any) -> _Kind:
     if not isinstance(inner, dict):
         return _kind(None, key, value)
     if isinstance(value, list):
-        match inner.get("x-kubernetes-list-type"):
-            case "map":
-                return _Kind(
-                    "keyed", tuple(inner.get("x-kubernetes-list-map-keys") or ()), inner.get("items")
-                )
-            case "set":
-                return _Kind("set")
-        return _Kind("whole")
+        merging = inner.get("x-kubernetes-list-type")
+        if merging == "map":
+            return _Kind("keyed", tuple(inner.get("x-kubernetes-list-map-keys") or ()), inner.get("items"))
+        return _Kind("set" if merging == "set" else "whole")
     if not isinstance(value, dict) or inner.get("x-kubernetes-map-type") == "atomic":
         return _Kind("whole")
     return _Kind("fields", inner=inner)
@@ -83,7 +82,10 @@ def _item_element(item: Any, keys: tuple[str, ...]) -> str | None:
 
 
 def leaves(value: Any, shape: Shape) -> dict[Path, Any]:
-    """Return every field that is owned by itself, with its value; of an item of a keyed list the item too, with None."""
+    """Return every field that is owned by itself, with its value.
+
+    Of an item of a keyed list the item too, with None.
+    """
     found: dict[Path, Any] = {}
     _collect(value, shape, (), found)
     return found
@@ -108,7 +110,10 @@ def _collect(value: Any, shape: Shape, path: Path, found: dict[Path, Any]) -> No
 
 
 def merge(current: Any, applied: Any, shape: Shape) -> Any:
-    """Return an object with another applied on it: fields merge, keyed items merge by their keys, all else is replaced."""
+    """Return an object with another applied on it.
+
+    Fields merge, keyed items merge by their keys, all else is replaced.
+    """
     result = dict(current) if isinstance(current, dict) else {}
     for key, value in applied.items():
         kind = _kind(shape, key, value)

@@ -1,7 +1,8 @@
 """`pods/log` and `pods/exec`: what the API server asks of the kubelet on a pod's node.
 
-Behaviour and texts: Kubernetes v1.24, `pkg/registry/core/pod/strategy.go` (LogLocation). The kubelet's address is what the node
-reports; its certificate is signed by itself and so not verified, as without `--kubelet-certificate-authority`.
+Behaviour and texts: Kubernetes v1.24, `pkg/registry/core/pod/strategy.go` (LogLocation). The kubelet's
+address is what the node reports; its certificate is signed by itself and so not verified, as without
+`--kubelet-certificate-authority`.
 """
 
 from __future__ import annotations
@@ -51,7 +52,10 @@ def container_of(pod: Obj, wanted: str) -> str:
 
 
 def kubelet_address(store: Store, node_name: str) -> tuple[str, int]:
-    """Return the address and port at which a node's kubelet answers; raises the 500 of a node that tells none."""
+    """Return the address and port at which a node's kubelet answers.
+
+    Raises the 500 of a node that tells none.
+    """
     entry = store.get("nodes.", "", node_name)
     if entry is None:
         raise internal(f'nodes "{node_name}" not found')

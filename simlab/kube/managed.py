@@ -1,7 +1,7 @@
 """Field managers: who owns which field of an object, and server-side apply.
 
-Behaviour and texts: Kubernetes v1.24, apiserver `pkg/endpoints/handlers/fieldmanager`, and structured-merge-diff v4
-`merge/update.go`.
+Behaviour and texts: Kubernetes v1.24, apiserver `pkg/endpoints/handlers/fieldmanager`, and structured-merge-
+diff v4 `merge/update.go`.
 """
 
 from __future__ import annotations
@@ -195,7 +195,8 @@ def merge_applied(
 
 def _conflict(found: dict[_Entry, list[Path]]) -> ApiError:
     count = sum(len(paths) for paths in found.values())
-    causes, texts = [], []
+    causes: list[Obj] = []
+    texts: list[str] = []
     for entry, paths in found.items():
         with_whom = f'"{entry.manager}"' + (f' with subresource "{entry.part}"' if entry.part else "")
         using = f"using {entry.version}"

@@ -1,7 +1,7 @@
 """`/openapi/v3` and `/openapi/v2`: the schemas by which kubectl validates, explains and computes its patches.
 
-Form: Kubernetes v1.24's own documents; paths carry what kubectl looks for (the kind, whether the server validates fields and
-does dry runs, which patches it takes), and no more.
+Form: Kubernetes v1.24's own documents; paths carry what kubectl looks for (the kind, whether the server
+validates fields and does dry runs, which patches it takes), and no more.
 """
 
 from __future__ import annotations

@@ -22,7 +22,10 @@ def merge_patch(target: Any, patch: Any) -> Any:
 
 
 def json_patch(target: Obj, operations: Any) -> Obj:
-    """Return a target changed by a JSON patch; raises 400 for a malformed patch, 422 for one that does not apply."""
+    """Return a target changed by a JSON patch.
+
+    Raises 400 for a malformed patch, 422 for one that does not apply.
+    """
     if not isinstance(operations, list) or not all(isinstance(step, dict) for step in operations):
         raise bad_request("json: cannot unmarshal object into Go value of type jsonpatch.Patch")
     document: Any = copied(target)

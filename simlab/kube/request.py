@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from simlab.kube import wire
-from simlab.kube.cluster import PATCHES, Deletion, Write
+from simlab.kube.cluster import PATCHES, Write
+from simlab.kube.deleting import Deletion
 from simlab.kube.errors import FieldError, bad_request, invalid, not_acceptable, unsupported_media
 from simlab.kube.selectors import parse_fields, parse_labels
 
@@ -129,9 +130,8 @@ def write_options(request: web.Request) -> Write:
     _check_dry_run(dry_run, "CreateOptions")
     validation = query.get("fieldValidation", "Warn")
     if validation not in ("Strict", "Warn", "Ignore"):
-        raise bad_request(
-            f'fieldValidation: Unsupported value: "{validation}": supported values: "", "Ignore", "Strict", "Warn"'
-        )
+        known = '"", "Ignore", "Strict", "Warn"'
+        raise bad_request(f'fieldValidation: Unsupported value: "{validation}": supported values: {known}')
     agent = request.headers.get("User-Agent", "unknown").partition("/")[0]
     return Write(
         dry_run=bool(dry_run),
@@ -168,7 +168,8 @@ async def delete_options(request: web.Request) -> Deletion:
     if propagation is None and options.get("orphanDependents") is not None:
         propagation = "Orphan" if options["orphanDependents"] else "Background"
     if propagation not in (None, "Foreground", "Background", "Orphan"):
-        text = f'Invalid value: "{propagation}": DeletionPropagation need to be one of "Foreground", "Background", "Orphan" or nil'
+        why = 'DeletionPropagation need to be one of "Foreground", "Background", "Orphan" or nil'
+        text = f'Invalid value: "{propagation}": {why}'
         error = FieldError("FieldValueInvalid", "propagationPolicy", text)
         raise invalid("DeleteOptions", "meta.k8s.io", "", [error])
     grace = options.get("gracePeriodSeconds")

@@ -1,6 +1,7 @@
 """Which resources the server has: one table, to which CustomResourceDefinitions add rows at run time.
 
-Groups, kinds, short names and subresources as a 1.24 kube-apiserver lists them at `/api/v1` and `/apis/GROUP/VERSION`.
+Groups, kinds, short names and subresources as a 1.24 kube-apiserver lists them at `/api/v1` and
+`/apis/GROUP/VERSION`.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ READ_WRITE: Final = ("create", "delete", "deletecollection", "get", "list", "pat
 class Resource:
     """One kind of object at one group and version.
 
-    `model` names its definition in the API's schema (None: a custom resource, which brings its own). `store` is
-    where its objects live: two rows with the same `store` are two views of the same objects.
+    `model` names its definition in the API's schema (None: a custom resource, which brings its own). `store`
+    is where its objects live: two rows with the same `store` are two views of the same objects.
     """
 
     group: str

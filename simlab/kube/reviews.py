@@ -1,4 +1,7 @@
-"""Reviews: questions that are created, answered and never stored. Whoever is authenticated may do everything."""
+"""Reviews: questions that are created, answered and never stored.
+
+Whoever is authenticated may do everything.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """The shapes of the built-in kinds: which fields they have, of which type, and how their lists merge.
 
-Fields, types and descriptions are read from the definitions that the `kubernetes` Python client ships (as text: importing
-its models costs more than a second). They are those of a newer Kubernetes than the simulated one, so a field that
-1.24 lacks is accepted. How lists merge is not in those definitions: the tables here follow the struct tags of Kubernetes api
-v0.24 (`core/v1/types.go`, `apps/v1/types.go`, `apimachinery/pkg/apis/meta/v1/types.go`).
+Fields, types and descriptions are read from the definitions that the `kubernetes` Python client ships (as
+text: importing its models costs more than a second). They are those of a newer Kubernetes than the simulated
+one, so a field that 1.24 lacks is accepted. How lists merge is not in those definitions: the tables here
+follow the struct tags of Kubernetes api v0.24 (`core/v1/types.go`, `apps/v1/types.go`,
+`apimachinery/pkg/apis/meta/v1/types.go`).
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ _META: Final = "V1ObjectMeta"
 class FieldType:
     """The type of a field: a list (`list`) or mapping (`map`) of `item`, or `item` by itself (`one`).
 
-    `item` is a model's name, or one of str, int, bool, float, bytes (base64), datetime, object (anything), quantity.
+    `item` is a model's name, or one of str, int, bool, float, bytes (base64), datetime, object (anything),
+    quantity.
     """
 
     shape: str
@@ -59,8 +61,8 @@ class Model:
 class Merge:
     """How a list merges: its items' key in a strategic merge patch, and their keys in server-side apply.
 
-    An empty `patch_key` with `patch` true is a merged list of plain values. No `apply_keys` and not `apply_set` means
-    that server-side apply treats the list as one value.
+    An empty `patch_key` with `patch` true is a merged list of plain values. No `apply_keys` and not
+    `apply_set` means that server-side apply treats the list as one value.
     """
 
     patch: bool = False

@@ -1,7 +1,7 @@
 """Label and field selectors.
 
-Syntax and error texts: Kubernetes apimachinery v0.24, `pkg/labels/selector.go` and `pkg/fields/selector.go`; which fields
-can be selected by: `pkg/apis/core/v1/conversion.go`.
+Syntax and error texts: Kubernetes apimachinery v0.24, `pkg/labels/selector.go` and `pkg/fields/selector.go`;
+which fields can be selected by: `pkg/apis/core/v1/conversion.go`.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def matches_labels(selector: LabelSelector, obj: Obj) -> bool:
 
 
 def from_object(selector: Obj | None) -> LabelSelector | None:
-    """Return the terms of a LabelSelector object (`matchLabels`, `matchExpressions`), or None for no selector."""
+    """Return the terms of a LabelSelector object, or None for no selector."""
     if selector is None:
         return None
     found = [
@@ -154,7 +154,10 @@ _EVENT_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 
 
 def parse_fields(text: str, resource: Resource) -> FieldSelector:
-    """Return a field selector's terms; raises a 400 if it cannot be read or names a field that has no index."""
+    """Return a field selector's terms.
+
+    Raises a 400 if it cannot be read or names a field that has no index.
+    """
     allowed = _EVENT_FIELDS[resource.group] if resource.kind == "Event" else _FIELDS.get(resource.kind, ())
     found: list[FieldTerm] = []
     for term in re.split(r"(?<!\\),", text):

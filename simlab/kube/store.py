@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simlab.kube.objects import Obj, name_of, namespace_of
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Iterator
 
 ADDED: Final = "ADDED"
@@ -127,7 +127,10 @@ class Store:
         return entry
 
     def remove(self, table: str, obj: Obj) -> Entry:
-        """Remove an object; the entry that is returned is its last state, stamped with the removal's version."""
+        """Remove an object.
+
+        The entry that is returned is its last state, stamped with the removal's version.
+        """
         rows = self.table(table)
         before = rows.objects.pop((namespace_of(obj), name_of(obj)))
         entry = self._stamp(obj)

@@ -18,7 +18,10 @@ _ORDER_PREFIX: Final = "$setElementOrder/"
 
 
 def strategic_merge(target: Any, patch: Any, model: str | None) -> Any:
-    """Return a target changed by a strategic merge patch; `model` is the target's shape. Raises 400 if it cannot."""
+    """Return a target changed by a strategic merge patch.
+
+    `model` is the target's shape. Raises 400 if it cannot.
+    """
     if not isinstance(patch, dict):
         return copied(patch)
     directive = patch.get(_PATCH)
@@ -32,24 +35,25 @@ def strategic_merge(target: Any, patch: Any, model: str | None) -> Any:
     if _RETAIN in patch:
         result = {key: value for key, value in result.items() if key in patch[_RETAIN]}
     for key, value in patch.items():
-        if key in (_PATCH, _RETAIN) or key.startswith(_ORDER_PREFIX):
-            continue
-        if key.startswith(_DELETE_PREFIX):
-            _drop_values(result, key.removeprefix(_DELETE_PREFIX), value)
-        elif value is None:
-            result.pop(key, None)
-        elif isinstance(value, list):
-            result[key] = _merge_list(result.get(key), value, merge_of(model, key), item_model(model, key))
-        else:
-            result[key] = strategic_merge(result.get(key), value, item_model(model, key))
-            if isinstance(value, dict) and value.get(_PATCH) == "delete":
-                del result[key]
+        _merge_field(result, key, value, model)
     for key, order in patch.items():
-        if key.startswith(_ORDER_PREFIX):
-            field = key.removeprefix(_ORDER_PREFIX)
-            if isinstance(result.get(field), list):
-                result[field] = _in_order(result[field], order, merge_of(model, field))
+        field = key.removeprefix(_ORDER_PREFIX)
+        if field != key and isinstance(result.get(field), list):
+            result[field] = _in_order(result[field], order, merge_of(model, field))
     return result
+
+
+def _merge_field(result: dict[str, Any], key: str, value: Any, model: str | None) -> None:
+    if key in (_PATCH, _RETAIN) or key.startswith(_ORDER_PREFIX):
+        return
+    if key.startswith(_DELETE_PREFIX):
+        _drop_values(result, key.removeprefix(_DELETE_PREFIX), value)
+    elif value is None or (isinstance(value, dict) and value.get(_PATCH) == "delete"):
+        result.pop(key, None)
+    elif isinstance(value, list):
+        result[key] = _merge_list(result.get(key), value, merge_of(model, key), item_model(model, key))
+    else:
+        result[key] = strategic_merge(result.get(key), value, item_model(model, key))
 
 
 def _drop_values(result: dict[str, Any], field: str, values: Any) -> None:
@@ -83,7 +87,10 @@ def _merge_list(present: Any, patch: list[Any], merge: Merge, model: str | None)
 
 
 def _in_order(present: list[Any], order: Any, merge: Merge) -> list[Any]:
-    """Return a list sorted as the patch's order says; what the order does not name keeps its place after its neighbour."""
+    """Return a list sorted as the patch's order says.
+
+    What the order does not name keeps its place after its neighbour.
+    """
     if not isinstance(order, list):
         return present
     key = merge.patch_key
@@ -95,8 +102,5 @@ def _in_order(present: list[Any], order: Any, merge: Merge) -> list[Any]:
     named = sorted(
         (item for item in present if identity(item) in wanted), key=lambda item: wanted.index(identity(item))
     )
-    result: list[Any] = []
     rest = iter(named)
-    for item in present:
-        result.append(next(rest) if identity(item) in wanted else item)
-    return result
+    return [next(rest) if identity(item) in wanted else item for item in present]

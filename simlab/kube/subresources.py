@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simlab.kube.cluster import Cluster, Deletion
+from simlab.kube.deleting import Deletion
 from simlab.kube.errors import bad_request
 from simlab.kube.objects import Obj, dig, mapping, meta
 from simlab.kube.tables.columns import selector_text
@@ -12,6 +12,7 @@ from simlab.kube.tables.columns import selector_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simlab.kube.cluster import Cluster
     from simlab.kube.resources import Resource
 
 

@@ -1,7 +1,7 @@
 """What the API server refuses in an object, and which parts may not change.
 
-Rules and texts: Kubernetes v1.24, `pkg/apis/core/validation/validation.go`, `pkg/apis/apps/validation`, `pkg/apis/node/validation`
-and apimachinery v0.24 `pkg/api/validation`.
+Rules and texts: Kubernetes v1.24, `pkg/apis/core/validation/validation.go`, `pkg/apis/apps/validation`,
+`pkg/apis/node/validation` and apimachinery v0.24 `pkg/api/validation`.
 """
 
 from __future__ import annotations
@@ -28,27 +28,32 @@ if TYPE_CHECKING:
     from simlab.kube.resources import Resource
 
 _SUBDOMAIN_TEXT: Final = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
-    "and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 _LABEL_TEXT: Final = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
-    "with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
+    "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _VALUE_TEXT: Final = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used "
+    "for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
 _KEY_TEXT: Final = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
     "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
 _LABEL_VALUE: Final = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _LABEL_NAME: Final = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_VARIABLE_TEXT: Final = (
+    "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and "
+    "must not start with a digit (e.g. 'my.env-name',  or 'MY_ENV.NAME',  or 'MyEnvName1', regex used for "
+    "validation is '[-._a-zA-Z][-._a-zA-Z0-9]*')"
+)
 _ENVIRONMENT_NAME: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _QUANTITY: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+|[numkMGTPE]|[KMGTPE]i)?")
 _QUANTITY_TEXT: Final = (
@@ -61,9 +66,10 @@ _FREE_NAMES: Final = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"
 _LABEL_NAMES: Final = {"Namespace", "Service"}
 
 _FIXED_TEXT: Final = (
-    "pod updates may not change fields other than `spec.containers[*].image`, `spec.initContainers[*].image`, "
-    "`spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to existing tolerations) or "
-    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n"
+    "pod updates may not change fields other than `spec.containers[*].image`, "
+    "`spec.initContainers[*].image`, `spec.activeDeadlineSeconds`, `spec.tolerations` (only additions to "
+    "existing tolerations) or `spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
+    "previously negative)\n"
 )
 
 
@@ -201,11 +207,20 @@ def _containers(spec: Obj, path: str, key: str, volumes: set[str], names: set[st
 
 
 def _container_parts(container: Obj, here: str, volumes: set[str]) -> list[FieldError]:
-    errors: list[FieldError] = []
     policy = container.get("imagePullPolicy")
     policies = ("Always", "IfNotPresent", "Never")
-    if policy not in policies:
-        errors.append(unsupported_value(f"{here}.imagePullPolicy", policy, policies))
+    known = policy in policies
+    errors = [] if known else [unsupported_value(f"{here}.imagePullPolicy", policy, policies)]
+    errors.extend(_ports(container, here))
+    errors.extend(_environment(container, here))
+    errors.extend(_mounts(container, here, volumes))
+    for kind in ("limits", "requests"):
+        errors.extend(_quantities(f"{here}.resources.{kind}", mapping(container, "resources", kind)))
+    return errors
+
+
+def _ports(container: Obj, here: str) -> list[FieldError]:
+    errors: list[FieldError] = []
     for number, port in enumerate(items(container, "ports")):
         value = port.get("containerPort")
         if value is None:
@@ -213,13 +228,22 @@ def _container_parts(container: Obj, here: str, volumes: set[str]) -> list[Field
         elif not 0 < value < 65536:
             detail = "must be between 1 and 65535, inclusive"
             errors.append(invalid_value(f"{here}.ports[{number}].containerPort", value, detail))
+    return errors
+
+
+def _environment(container: Obj, here: str) -> list[FieldError]:
+    errors: list[FieldError] = []
     for number, variable in enumerate(items(container, "env")):
         key = variable.get("name") or ""
         if not key:
             errors.append(required(f"{here}.env[{number}].name"))
         elif not _ENVIRONMENT_NAME.fullmatch(key):
-            detail = "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.'"
-            errors.append(invalid_value(f"{here}.env[{number}].name", key, detail))
+            errors.append(invalid_value(f"{here}.env[{number}].name", key, _VARIABLE_TEXT))
+    return errors
+
+
+def _mounts(container: Obj, here: str, volumes: set[str]) -> list[FieldError]:
+    errors: list[FieldError] = []
     mounted: set[str] = set()
     for number, mount in enumerate(items(container, "volumeMounts")):
         place = f"{here}.volumeMounts[{number}]"
@@ -233,8 +257,6 @@ def _container_parts(container: Obj, here: str, volumes: set[str]) -> list[Field
         elif target in mounted:
             errors.append(invalid_value(f"{place}.mountPath", target, "must be unique"))
         mounted.add(target)
-    for kind in ("limits", "requests"):
-        errors.extend(_quantities(f"{here}.resources.{kind}", mapping(container, "resources", kind)))
     return errors
 
 
@@ -302,7 +324,7 @@ def _pod_update(pod: Obj, before: Obj) -> list[FieldError]:
 
 
 def _difference(before: Obj, after: Obj) -> str:
-    lines = []
+    lines: list[str] = []
     for key in sorted({*before, *after}):
         if before.get(key) != after.get(key):
             lines.extend(

@@ -1,7 +1,8 @@
 """One stored object seen through each of the API versions that serve it.
 
-Events are stored as core `v1` and served as `events.k8s.io/v1` too (Kubernetes v1.24, `pkg/apis/events/v1/conversion.go`);
-a custom resource is stored as it came and served in each served version under that version's name.
+Events are stored as core `v1` and served as `events.k8s.io/v1` too (Kubernetes v1.24,
+`pkg/apis/events/v1/conversion.go`); a custom resource is stored as it came and served in each served version
+under that version's name.
 """
 
 from __future__ import annotations

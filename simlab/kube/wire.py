@@ -1,15 +1,15 @@
-"""Bodies in Kubernetes' protobuf form, which typed Go clients send (`kubectl create namespace`, `kubectl drain`, …).
+"""Bodies in Kubernetes' protobuf form, as `kubectl create namespace` and other typed Go clients send them.
 
 Only reading: answers are JSON, which those clients accept too. The envelope is apimachinery v0.24's
-`pkg/runtime/serializer/protobuf`; `wire_fields.txt` beside this file has the field numbers (the `protobuf` tags of Kubernetes
-api v0.24), one message a line: `field=number`, `*` for one whose zero value counts, `@number=NAME` for a nested message whose
-fields JSON shows inline.
+`pkg/runtime/serializer/protobuf`; `wire_fields.txt` beside this file has the field numbers (the `protobuf`
+tags of Kubernetes api v0.24), one message a line: `field=number`, `*` for one whose zero value counts,
+`@number=NAME` for a nested message whose fields JSON shows inline.
 """
 
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,7 +21,7 @@ from simlab.kube.objects import format_time
 from simlab.kube.schema import FieldSpec, FieldType, fields_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from simlab.kube.objects import Obj
 
@@ -160,20 +160,12 @@ def _several(value: int | bytes, kind: FieldType, key: str) -> list[Any]:
 def _one(value: int | bytes, kind: FieldType, key: str) -> Any:
     if kind.model is not None:
         return _message(_data(value), kind.model, fields_of(kind.model)) if kind.model in _messages() else {}
-    match kind.item:
-        case "int":
-            return value
-        case "bool":
-            return bool(value)
-        case "bytes":
-            return base64.b64encode(_data(value)).decode()
-        case "datetime":
-            return _time(_data(value))
-        case "quantity":
-            return _text(dict(_parts(_data(value))).get(1, b""))
-        case "object":
-            return _anything(_data(value), key)
-    return _text(value)
+    if kind.item in ("int", "bool"):
+        return value if kind.item == "int" else bool(value)
+    data = _data(value)
+    if kind.item == "object":
+        return _anything(data, key)
+    return _READERS.get(kind.item, _text)(data)
 
 
 def _time(data: bytes) -> str | None:
@@ -181,10 +173,25 @@ def _time(data: bytes) -> str | None:
     seconds, nanos = parts.get(1), parts.get(2)
     if not isinstance(seconds, int):
         return None
-    moment = datetime.datetime.fromtimestamp(seconds, tz=datetime.UTC)
+    moment = dt.datetime.fromtimestamp(seconds, tz=dt.UTC)
     if isinstance(nanos, int) and nanos:
         return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{nanos // 1000:06d}Z"
     return format_time(moment)
+
+
+def _quantity(data: bytes) -> str:
+    return _text(dict(_parts(data)).get(1, b""))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+_READERS: Final[dict[str, Callable[[bytes], str | None]]] = {
+    "bytes": _base64,
+    "datetime": _time,
+    "quantity": _quantity,
+}
 
 
 def _anything(data: bytes, key: str) -> Any:

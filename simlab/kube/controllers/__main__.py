@@ -72,7 +72,7 @@ async def _forever(controller: Controller) -> None:
     while True:
         try:
             await controller.run()
-        except Exception:
+        except Exception:  # noqa: BLE001 - one controller's bug must not end the others
             _log.exception("%s", type(controller).__name__)
             await asyncio.sleep(1)
 

@@ -1,4 +1,7 @@
-"""What all controllers share: passes over the cluster's state, woken by changes, and the events that they record."""
+"""What all controllers share.
+
+Passes over the cluster's state, woken by changes, and the events that they record.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,10 @@ class Cluster:
 
 
 class Controller:
-    """One control loop. A pass (`step`) brings the cluster nearer to what it should be, and may be repeated at will."""
+    """One control loop.
+
+    A pass (`step`) brings the cluster nearer to what it should be, and may be repeated at will.
+    """
 
     # How long the loop sleeps when nothing changes.
     period: float = 30.0
@@ -116,7 +122,10 @@ def reference(obj: Obj) -> Obj:
 
 
 class Recorder:
-    """Records events in the name of one component; an event that cannot be written is dropped, as everywhere."""
+    """Records events in the name of one component.
+
+    An event that cannot be written is dropped, as everywhere.
+    """
 
     def __init__(self, api: Api, component: str) -> None:
         self._api = api

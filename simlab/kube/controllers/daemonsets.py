@@ -1,14 +1,14 @@
 """DaemonSets: one pod on each node that fits.
 
-Behaviour and texts: Kubernetes v1.24, `pkg/controller/daemon` (daemon_controller.go, update.go) and its `util`.
+Behaviour and texts: Kubernetes v1.24, `pkg/controller/daemon` (daemon_controller.go, update.go) and its
+`util`.
 """
 
 from __future__ import annotations
 
-import datetime
-from typing import Final
+import datetime as dt
+from typing import TYPE_CHECKING, Final
 
-from simlab.kube.controllers.controller import Cluster
 from simlab.kube.controllers.fit import matches_node, untolerated
 from simlab.kube.controllers.workloads import (
     Workloads,
@@ -19,6 +19,9 @@ from simlab.kube.controllers.workloads import (
 )
 from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, name_of
 from simlab.node.api import ApiError
+
+if TYPE_CHECKING:
+    from simlab.kube.controllers.controller import Cluster
 
 _HASH: Final = "controller-revision-hash"
 # A daemon's pod stays where other pods may not go or stay.
@@ -73,7 +76,8 @@ class DaemonSets(Workloads):
             failed = [pod for pod in pods if dig(pod, "status", "phase") == "Failed"]
             for pod in failed:
                 if not dig(pod, "metadata", "deletionTimestamp"):
-                    note = f"Found failed daemon pod {meta(pod)['namespace']}/{name_of(pod)} on node {name}, will try to kill it"
+                    which = f"{meta(pod)['namespace']}/{name_of(pod)}"
+                    note = f"Found failed daemon pod {which} on node {name}, will try to kill it"
                     await self.recorder.event(owner, "Warning", "FailedDaemonPod", note)
                     await self.delete_pod(owner, pod)
                 again = 1.0
@@ -150,21 +154,21 @@ class DaemonSets(Workloads):
         for pod in self.pods_of(owner):
             if is_active(pod):
                 by_node[_node_of(pod)] = pod
-        settle = datetime.timedelta(seconds=int(dig(owner, "spec", "minReadySeconds") or 0))
-        moment = datetime.datetime.now(tz=datetime.UTC)
+        settle = dt.timedelta(seconds=int(dig(owner, "spec", "minReadySeconds") or 0))
+        moment = dt.datetime.now(tz=dt.UTC)
         desired = scheduled = misplaced = ready = available = updated = 0
         for node in nodes:
             name = name_of(node)
-            pod = by_node.get(name)
+            found = by_node.get(name)
             if not should[name][0]:
-                misplaced += pod is not None
+                misplaced += found is not None
                 continue
             desired += 1
-            if pod is None:
+            if found is None:
                 continue
             scheduled += 1
-            updated += mapping(pod, "metadata", "labels").get(_HASH) == digest
-            since = ready_since(pod)
+            updated += mapping(found, "metadata", "labels").get(_HASH) == digest
+            since = ready_since(found)
             ready += since is not None
             available += since is not None and moment - since >= settle
         return {

@@ -1,17 +1,20 @@
 """Deployments: a ReplicaSet for each template, and the way from the old one to the new.
 
-Behaviour and texts: Kubernetes v1.24, `pkg/controller/deployment` (sync.go, rolling.go, recreate.go, progress.go).
+Behaviour and texts: Kubernetes v1.24, `pkg/controller/deployment` (sync.go, rolling.go, recreate.go,
+progress.go).
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from simlab.kube.controllers.controller import Cluster
 from simlab.kube.controllers.workloads import Workloads, controller_of, owner_reference, template_hash
 from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, name_of, now
 from simlab.node.api import ApiError
+
+if TYPE_CHECKING:
+    from simlab.kube.controllers.controller import Cluster
 
 _HASH: Final = "pod-template-hash"
 _REVISION: Final = "deployment.kubernetes.io/revision"

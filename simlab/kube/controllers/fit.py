@@ -1,7 +1,7 @@
 """Whether a pod may run on a node, and if not, in which words the scheduler says so.
 
-Texts and order: Kubernetes v1.24, `pkg/scheduler/framework/plugins` (nodeunschedulable, tainttoleration, nodeaffinity,
-noderesources) and `pkg/scheduler/framework/types.go`.
+Texts and order: Kubernetes v1.24, `pkg/scheduler/framework/plugins` (nodeunschedulable, tainttoleration,
+nodeaffinity, noderesources) and `pkg/scheduler/framework/types.go`.
 """
 
 from __future__ import annotations
@@ -52,24 +52,22 @@ def tolerates(tolerations: list[Obj], taint: Obj) -> bool:
     return False
 
 
-def _expression(term: Obj, present: bool, value: str) -> bool:  # noqa: FBT001 - a fact beside its value
+def _expression(term: Obj, value: str | None) -> bool:
+    """Say whether a value (None: there is none) meets one term of a node selector."""
     values = term.get("values") or []
-    match term.get("operator"):
-        case "In":
-            return present and value in values
-        case "NotIn":
-            return not present or value not in values
-        case "Exists":
-            return present
-        case "DoesNotExist":
-            return not present
-        case "Gt" | "Lt":
-            try:
-                left, right = int(value), int(values[0])
-            except (ValueError, IndexError):
-                return False
-            return left > right if term["operator"] == "Gt" else left < right
-    return False
+    operator = term.get("operator")
+    if operator in ("Gt", "Lt"):
+        try:
+            left, right = int(value or ""), int(values[0])
+        except (ValueError, IndexError):
+            return False
+        return left > right if operator == "Gt" else left < right
+    return {
+        "In": value is not None and value in values,
+        "NotIn": value not in values,
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
+    }.get(str(operator), False)
 
 
 def _term_matches(term: Obj, node: Obj) -> bool:
@@ -77,11 +75,9 @@ def _term_matches(term: Obj, node: Obj) -> bool:
     expressions, fields = items(term, "matchExpressions"), items(term, "matchFields")
     if not expressions and not fields:
         return False
-    by_label = all(
-        _expression(each, each.get("key") in labels, labels.get(each.get("key"), "")) for each in expressions
-    )
+    by_label = all(_expression(each, labels.get(each.get("key"))) for each in expressions)
     # metadata.name is the only field there is.
-    return by_label and all(_expression(each, True, name_of(node)) for each in fields)  # noqa: FBT003
+    return by_label and all(_expression(each, name_of(node)) for each in fields)
 
 
 def matches_node(spec: Obj, node: Obj) -> bool:
@@ -105,7 +101,10 @@ def untolerated(spec: Obj, node: Obj, effects: tuple[str, ...] = ("NoSchedule", 
 
 
 def requests_of(spec: Obj) -> dict[str, Decimal]:
-    """Return what a pod asks of a node: its containers' sum, or its greatest init container, and its overhead."""
+    """Return what a pod asks of a node.
+
+    Its containers' sum, or its greatest init container, and its overhead.
+    """
     total: dict[str, Decimal] = {}
     for container in items(spec, "containers"):
         for name, quantity in mapping(container, "resources", "requests").items():

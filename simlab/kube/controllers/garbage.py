@@ -1,7 +1,7 @@
 """Garbage collection: what belonged to an owner that is gone goes too.
 
-Behaviour: Kubernetes v1.24, `pkg/controller/garbagecollector`. Owners are known by uid; `foregroundDeletion` lets an owner wait
-for its dependents, `orphan` sets them free.
+Behaviour: Kubernetes v1.24, `pkg/controller/garbagecollector`. Owners are known by uid; `foregroundDeletion`
+lets an owner wait for its dependents, `orphan` sets them free.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import yaml
 
 
 def authority_of(path: Path) -> str:
-    """Return the PEM of the authority of a kubeconfig's current cluster, or the empty string if it names none."""
+    """Return the PEM of the authority of a kubeconfig's current cluster; empty if it names none."""
     document: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     contexts = {item["name"]: item["context"] for item in document["contexts"]}
     clusters = {item["name"]: item["cluster"] for item in document["clusters"]}

@@ -1,7 +1,7 @@
 """What every namespace holds (its default service account, the cluster's CA), and how a namespace is emptied.
 
-Behaviour: Kubernetes v1.24, `pkg/controller/serviceaccount`, `pkg/controller/certificates/rootcacertpublisher`,
-`pkg/controller/namespace/deletion`.
+Behaviour: Kubernetes v1.24, `pkg/controller/serviceaccount`,
+`pkg/controller/certificates/rootcacertpublisher`, `pkg/controller/namespace/deletion`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ _ACCOUNT: Final = "default"
 _CA_MAP: Final = "kube-root-ca.crt"
 _EMPTYING_SECONDS: Final = 0.2
 _CA_NOTE: Final = (
-    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
-    "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
-    "clusters."
+    "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such "
+    "as the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions "
+    "of Kubernetes clusters."
 )
 
 

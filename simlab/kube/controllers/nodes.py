@@ -1,6 +1,7 @@
-"""Node lifecycle: a node whose kubelet has gone silent becomes Unknown, and a node that is not ready is tainted.
+"""Node lifecycle: a node whose kubelet is silent becomes Unknown, and one that is not ready is tainted.
 
-Behaviour and texts: Kubernetes v1.24, `pkg/controller/nodelifecycle/node_lifecycle_controller.go` (its default times).
+Behaviour and texts: Kubernetes v1.24, `pkg/controller/nodelifecycle/node_lifecycle_controller.go` (its
+default times).
 """
 
 from __future__ import annotations

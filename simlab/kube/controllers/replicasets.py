@@ -1,11 +1,12 @@
 """ReplicaSets: as many pods as the spec says.
 
-Behaviour and texts: Kubernetes v1.24, `pkg/controller/replicaset/replica_set.go`, `pkg/controller/controller_utils.go`.
+Behaviour and texts: Kubernetes v1.24, `pkg/controller/replicaset/replica_set.go`,
+`pkg/controller/controller_utils.go`.
 """
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 
 from simlab.kube.controllers.workloads import Workloads, is_active, ready_since
 from simlab.kube.objects import Obj, dig, mapping, meta
@@ -23,16 +24,15 @@ class ReplicaSets(Workloads):
         """Create missing pods or delete superfluous ones, and count."""
         wanted = int(dig(owner, "spec", "replicas") or 0)
         active = [pod for pod in self.pods_of(owner) if is_active(pod)]
-        for _ in range(wanted - len(active)):
-            active.append(await self.create_pod(owner, {}))
+        active.extend([await self.create_pod(owner, {}) for _ in range(wanted - len(active))])
         if len(active) > wanted:
             active.sort(key=_worth)
             for pod in active[: len(active) - wanted]:
                 await self.delete_pod(owner, pod)
             active = active[len(active) - wanted :]
         ready = [moment for pod in active if (moment := ready_since(pod)) is not None]
-        settle = datetime.timedelta(seconds=int(dig(owner, "spec", "minReadySeconds") or 0))
-        moment = datetime.datetime.now(tz=datetime.UTC)
+        settle = dt.timedelta(seconds=int(dig(owner, "spec", "minReadySeconds") or 0))
+        moment = dt.datetime.now(tz=dt.UTC)
         available = [since for since in ready if moment - since >= settle]
         labels = from_object({"matchLabels": mapping(owner, "spec", "template", "metadata", "labels")}) or ()
         await self.write_status(

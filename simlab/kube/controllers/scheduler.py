@@ -1,7 +1,7 @@
 """The scheduler: gives pending pods a node, or says why it cannot.
 
-Behaviour and texts: Kubernetes v1.24, `pkg/scheduler/scheduler.go`, `pkg/scheduler/framework/types.go` (FitError),
-`pkg/scheduler/framework/preemption/preemption.go`.
+Behaviour and texts: Kubernetes v1.24, `pkg/scheduler/scheduler.go`, `pkg/scheduler/framework/types.go`
+(FitError), `pkg/scheduler/framework/preemption/preemption.go`.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class Scheduler(Controller):
                 next_due = min(next_due, wait)
             elif not await self._schedule(pod, used):
                 next_due = min(next_due, self._wait(pod, moment))
-        return max(next_due, 0.01)
+        return float(max(next_due, 0.01))
 
     def _used(self) -> dict[str, dict[str, Decimal]]:
         by_node: dict[str, list[Obj]] = {}
@@ -99,7 +99,7 @@ class Scheduler(Controller):
         backoff = min(_FIRST_BACKOFF_SECONDS * 2 ** (attempt.count - 1), _LONGEST_BACKOFF_SECONDS)
         if attempt.clock == self._clock:
             backoff = _FLUSH_SECONDS
-        return attempt.at + backoff - moment
+        return float(attempt.at + backoff - moment)
 
     async def _schedule(self, pod: Obj, used: dict[str, dict[str, Decimal]]) -> bool:
         nodes = self._nodes.all()
@@ -138,7 +138,8 @@ class Scheduler(Controller):
     async def _say_unschedulable(self, pod: Obj, blocked: dict[str, list[str]]) -> None:
         message = unschedulable_text(blocked)
         await self._recorder.action(pod, "Warning", "FailedScheduling", "Scheduling", message)
-        old = next((c for c in items(pod, "status", "conditions") if c.get("type") == "PodScheduled"), {})
+        conditions = items(pod, "status", "conditions")
+        old: Obj = next((c for c in conditions if c.get("type") == "PodScheduled"), {})
         condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}
         if all(old.get(field) == value for field, value in condition.items()):
             return

@@ -13,7 +13,7 @@ from simlab.kube.selectors import from_object, matches_labels
 from simlab.node.api import ApiError
 
 if TYPE_CHECKING:
-    import datetime
+    import datetime as dt
 
     from simlab.kube.controllers.informer import Informer
 
@@ -54,7 +54,7 @@ def is_active(pod: Obj) -> bool:
     return not ended and not dig(pod, "metadata", "deletionTimestamp")
 
 
-def ready_since(pod: Obj) -> datetime.datetime | None:
+def ready_since(pod: Obj) -> dt.datetime | None:
     """Return since when a pod has been ready, or None if it is not."""
     for condition in items(pod, "status", "conditions"):
         if condition.get("type") == "Ready" and condition.get("status") == "True":
@@ -106,9 +106,9 @@ class Workloads(Controller):
         found = []
         for pod in self.pods.all():
             controller = controller_of(pod)
-            if meta(pod).get("namespace") == namespace and controller and controller.get("uid") == uid:
-                if matches_labels(selector, pod):
-                    found.append(pod)
+            ours = controller is not None and controller.get("uid") == uid
+            if ours and meta(pod).get("namespace") == namespace and matches_labels(selector, pod):
+                found.append(pod)
         return found
 
     async def create_pod(self, owner: Obj, labels: Obj, edit: Obj | None = None) -> Obj:

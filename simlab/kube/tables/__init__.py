@@ -1,7 +1,7 @@
 """The server's own tables, which `kubectl get` shows: columns and cells of each kind.
 
-Columns and cells: Kubernetes v1.24, `pkg/printers/internalversion/printers.go`; of custom resources: apiextensions-apiserver
-`pkg/registry/customresource/tableconvertor`.
+Columns and cells: Kubernetes v1.24, `pkg/printers/internalversion/printers.go`; of custom resources:
+apiextensions-apiserver `pkg/registry/customresource/tableconvertor`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,10 @@ def row(resource: Resource, obj: Obj, include: str) -> Obj:
 def table(
     resource: Resource, objects: list[Obj], metadata: Obj, include: str, version: str, *, head: bool = True
 ) -> Obj:
-    """Return a Table of objects; without `head` it has no columns, as in every event of a watch but the first."""
+    """Return a Table of objects.
+
+    Without `head` it has no columns, as in every event of a watch but the first.
+    """
     return {
         "kind": "Table",
         "apiVersion": f"meta.k8s.io/{version}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -44,32 +44,30 @@ def number(name: str, *, wide: bool = False) -> Column:
     return Column(name, "integer", "", 1 if wide else 0)
 
 
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86400, 365 * 86400
+# Below so many seconds an age is shown in this unit, and in the rest's unit where it is given.
+_AGES: Final = (
+    (2 * _MINUTE, (1, "s"), None),
+    (10 * _MINUTE, (_MINUTE, "m"), (1, "s")),
+    (3 * _HOUR, (_MINUTE, "m"), None),
+    (8 * _HOUR, (_HOUR, "h"), (_MINUTE, "m")),
+    (2 * _DAY, (_HOUR, "h"), None),
+    (8 * _DAY, (_DAY, "d"), (_HOUR, "h")),
+    (2 * _YEAR, (_DAY, "d"), None),
+    (8 * _YEAR, (_YEAR, "y"), (_DAY, "d")),
+)
+
+
 def human_duration(seconds: float) -> str:
-    """Return a duration as kubectl shows ages (apimachinery, pkg/util/duration)."""
+    """Return a duration as kubectl shows ages (apimachinery v0.24, `pkg/util/duration`)."""
     whole = int(seconds)
-    if whole < -1:
-        return "<invalid>"
     if whole < 0:
-        return "0s"
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if whole < 120:
-        return f"{whole}s"
-    if minutes < 10:
-        return f"{minutes}m{whole % 60}s" if whole % 60 else f"{minutes}m"
-    if minutes < 180:
-        return f"{minutes}m"
-    if hours < 8:
-        return f"{hours}h{minutes % 60}m" if minutes % 60 else f"{hours}h"
-    if hours < 48:
-        return f"{hours}h"
-    if hours < 192:
-        return f"{days}d{hours % 24}h" if hours % 24 else f"{days}d"
-    if days < 730:
-        return f"{days}d"
-    years = days // 365
-    if years < 8:
-        return f"{years}y{days % 365}d" if days % 365 else f"{years}y"
-    return f"{years}y"
+        return "0s" if whole == -1 else "<invalid>"
+    for limit, (size, unit), rest in _AGES:
+        if whole < limit:
+            left = whole % size // rest[0] if rest else 0
+            return f"{whole // size}{unit}" + (f"{left}{rest[1]}" if rest and left else "")
+    return f"{whole // _YEAR}y"
 
 
 def age(moment: Any) -> str:
@@ -80,7 +78,7 @@ def age(moment: Any) -> str:
         then = parse_time(str(moment))
     except ValueError:
         return UNKNOWN
-    return human_duration((datetime.datetime.now(tz=datetime.UTC) - then).total_seconds())
+    return human_duration((dt.datetime.now(tz=dt.UTC) - then).total_seconds())
 
 
 def age_of(obj: Obj) -> str:

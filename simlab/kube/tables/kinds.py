@@ -123,6 +123,26 @@ def _binding(binding: Obj) -> list[Any]:
     return [name_cell(binding), shown, age_of(binding), of("User"), of("Group"), of("ServiceAccount")]
 
 
+def _quota(quota: Obj) -> list[Any]:
+    hard, used = mapping(quota, "status", "hard"), mapping(quota, "status", "used")
+    parts: dict[bool, list[str]] = {True: [], False: []}
+    for name in sorted(hard):
+        parts[name.startswith("limits.")].append(f"{name}: {used.get(name, '0')}/{hard[name]}")
+    return [name_cell(quota), age_of(quota), ", ".join(parts[False]), ", ".join(parts[True])]
+
+
+def _budget(budget: Obj) -> list[Any]:
+    spec = mapping(budget, "spec")
+    least, most = spec.get("minAvailable"), spec.get("maxUnavailable")
+    return [
+        name_cell(budget),
+        "N/A" if least is None else str(least),
+        "N/A" if most is None else str(most),
+        dig(budget, "status", "disruptionsAllowed") or 0,
+        age_of(budget),
+    ]
+
+
 def _storage_class(storage: Obj) -> list[Any]:
     annotations = mapping(storage, "metadata", "annotations")
     default = annotations.get("storageclass.kubernetes.io/is-default-class") == "true"
@@ -233,6 +253,17 @@ PRINTERS: Final[dict[str, tuple[tuple[Column, ...], Callable[[Obj], list[Any]]]]
             _AGE,
         ),
         _storage_class,
+    ),
+    "ResourceQuota": ((_NAME, _AGE, text("Request"), text("Limit")), _quota),
+    "PodDisruptionBudget": (
+        (
+            _NAME,
+            text("Min Available"),
+            text("Max Unavailable"),
+            number("Allowed Disruptions"),
+            _AGE,
+        ),
+        _budget,
     ),
     "RoleBinding": (_BINDING, _binding),
     "ClusterRoleBinding": (_BINDING, _binding),

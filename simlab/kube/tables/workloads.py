@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab.kube.objects import Obj, dig, items, mapping, parse_time
@@ -85,7 +85,7 @@ def _job(owner: Obj) -> list[Any]:
     start, end = dig(owner, "status", "startTime"), dig(owner, "status", "completionTime")
     took = ""
     if start:
-        until = parse_time(end) if end else datetime.datetime.now(tz=datetime.UTC)
+        until = parse_time(end) if end else dt.datetime.now(tz=dt.UTC)
         took = human_duration((until - parse_time(start)).total_seconds())
     return [name_cell(owner), done, took, age_of(owner), *_wide(owner)]
 

@@ -21,8 +21,18 @@ def kube(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kube]:
     """An API server with its controllers."""
     kube = Kube.start(tmp_path_factory.mktemp("kube"))
     kube.start_controllers()
+    await_account(kube, "default")
     yield kube
     kube.stop()
+
+
+def await_account(kube: Kube, namespace: str) -> None:
+    """Wait until pods can be created in a namespace: its default service account is there."""
+    deadline = time.monotonic() + START_SECONDS
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default"
+    while kube.request("GET", path).code != 200:
+        assert time.monotonic() < deadline, "no default service account"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -30,11 +40,7 @@ def namespace(kube: Kube) -> str:
     """A namespace of the test's own, with its default service account."""
     name = f"test-{next(_numbers)}"
     kube.create("/api/v1/namespaces", {"metadata": {"name": name}})
-    deadline = time.monotonic() + START_SECONDS
-    path = f"/api/v1/namespaces/{name}/serviceaccounts/default"
-    while kube.request("GET", path).code != 200:
-        assert time.monotonic() < deadline, "no default service account"
-        time.sleep(0.02)
+    await_account(kube, name)
     return name
 
 

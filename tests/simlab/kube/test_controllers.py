@@ -111,9 +111,7 @@ def run_here(kube: Kube, build: Callable[[Cluster], Controller], done: Callable[
         cluster = Cluster(api)
         task = asyncio.create_task(build(cluster).run())
         try:
-            async with asyncio.timeout(START_SECONDS):
-                while not await asyncio.to_thread(done):
-                    await asyncio.sleep(0.05)
+            await asyncio.to_thread(until, done)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -136,7 +134,7 @@ def test_silent_node_becomes_unknown_with_its_pods(tmp_path_factory: pytest.Temp
         def gone_silent() -> bool:
             found = {c["type"]: c for c in kube.get("/api/v1/nodes/silent")["status"]["conditions"]}
             pod_ready = kube.get(f"{pods}/a")["status"]["conditions"][0]["status"]
-            return found["Ready"]["status"] == "Unknown" and pod_ready == "False"
+            return bool(found["Ready"]["status"] == "Unknown" and pod_ready == "False")
 
         def quickly(cluster: Cluster) -> NodeLifecycle:
             lifecycle = NodeLifecycle(cluster, grace=0.3)

@@ -41,7 +41,7 @@ def test_human_duration(seconds: int, shown: str) -> None:
 def _pod(containers: list[Any], *, init: list[Any] | None = None, **more: Any) -> dict[str, Any]:
     status: dict[str, Any] = {"phase": more.pop("phase", "Pending"), **more}
     status["containerStatuses"] = [{"state": state, "ready": "running" in state} for state in containers]
-    spec = {"initContainers": [{}] * len(init or [])}
+    spec: dict[str, Any] = {"initContainers": [{}] * len(init or [])}
     if init:
         status["initContainerStatuses"] = [{"state": state} for state in init]
     return {"metadata": {}, "spec": spec, "status": status}

@@ -165,11 +165,11 @@ def test_list_from_the_future(kube: Kube) -> None:
 
 
 def test_python_client_watches(kube: Kube, namespace: str) -> None:
-    api = client.CoreV1Api(config.new_client_from_config(str(kube.kubeconfig)))
+    api: Any = client.CoreV1Api(config.new_client_from_config(str(kube.kubeconfig)))  # type: ignore[no-untyped-call]
     version = api.list_namespaced_pod(namespace).metadata.resource_version
     api.create_namespaced_pod(namespace, pod("a"))
     seen = []
-    stream = watch.Watch()
+    stream: Any = watch.Watch()  # type: ignore[no-untyped-call]
     for event in stream.stream(
         api.list_namespaced_pod, namespace, resource_version=version, timeout_seconds=10
     ):
