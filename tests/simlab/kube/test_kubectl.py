@@ -195,7 +195,13 @@ def kubelet(kube: Kube) -> Iterator[int]:
             )
             if "tailLines=1" in self.path:
                 text = "two\n"
-            self.send_response(200 if ready else 400)
+            self.answer(200 if ready else 400, text)
+
+        def do_POST(self) -> None:
+            self.answer(500, "rpc error: code = Unimplemented desc = ExecProcessRequest is blocked")
+
+        def answer(self, code: int, text: str) -> None:
+            self.send_response(code)
             self.end_headers()
             self.wfile.write(text.encode())
 
@@ -215,7 +221,9 @@ def kubelet(kube: Kube) -> Iterator[int]:
     server.server_close()
 
 
-def test_logs_come_from_the_kubelet(kube: Kube, pods: str, namespace: str, kubelet: int) -> None:
+def test_logs_and_refusals_of_exec_come_from_the_kubelet(
+    kube: Kube, pods: str, namespace: str, kubelet: int
+) -> None:
     name = f"{namespace}-node"
     kube.create("/api/v1/nodes", node(name, port=kubelet))
     kube.create(pods, pod("started", nodeName=name))
@@ -228,6 +236,8 @@ def test_logs_come_from_the_kubelet(kube: Kube, pods: str, namespace: str, kubel
     assert "container other is not valid for pod a" in kube.kubectl(
         "logs", "-n", namespace, "a", "-c", "other", code=1
     )
+    said = kube.kubectl("exec", "-n", namespace, "a", "--", "true", code=1)
+    assert said.endswith("rpc error: code = Unimplemented desc = ExecProcessRequest is blocked\n")
     kube.request("DELETE", f"/api/v1/nodes/{name}")
 
 
