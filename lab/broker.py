@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 VALIDATED = "Policy validated succesfully. Connection:"  # sic, simple-kbs 0.1.1, src/grpc/mod.rs
 
+# The log is read back to a pod's start, and this many seconds further for what came before and after it.
+LOG_SLACK = 300
+LOG_LIMIT = 64 << 20
+
 
 class Broker:
     """The KBS, its database and its containers. `open_until` closes the ways that were forwarded."""
@@ -136,18 +140,33 @@ class Broker:
         return self._running(self._profile.kbs.database_container)
 
     def validations(self, digest: str) -> list[str]:
-        """Lines of the KBS's log that tell of a request whose launch had this digest and met its policies."""
+        """Lines of the KBS's log that tell of a request whose launch had this digest and met its policies.
+
+        Of a launch of the last minutes: with `RUST_LOG=debug`, as its compose file sets, the log grows fast.
+        """
         servers = self.servers()
         if len(servers) != 1:
             raise LabError(f"one running container should be simple-kbs' server, found {servers or 'none'}")
-        log = self._host.run("docker logs %s 2>&1", servers[0], output_limit=64 << 20, reads=True, quiet=True)
+        since = f"{int(self._lab.timeouts.pod_running) + LOG_SLACK}s"
+        log = self._host.run(
+            "docker logs --since %s %s 2>&1",
+            since,
+            servers[0],
+            output_limit=LOG_LIMIT,
+            reads=True,
+            quiet=True,
+        )
+        if log.truncated:
+            raise LabError(f"the log of {servers[0]} has more than {LOG_LIMIT} bytes since {since} ago")
         lines = [line for line in log.lines if VALIDATED in line and digest in line]
         self._record.evidence(f"the KBS's log about {digest}", "\n".join(lines) or "nothing")
         return lines
 
     def _running(self, pattern: str) -> list[str]:
-        names = self._host.run("docker ps --format '{{.Names}}'", reads=True).lines
-        return [name for name in names if re.search(pattern, name)]
+        listed = self._host.run("docker ps --format '{{.Names}}'", check=False, reads=True)
+        if not listed.succeeded:
+            raise NotProven(f"docker does not answer: {listed.stderr.strip()}", owner="C-3.1")
+        return [name for name in listed.lines if re.search(pattern, name)]
 
 
 def refused_for_good(answer: OnlineAnswer) -> bool:

@@ -91,9 +91,7 @@ class ConfidentialPods:
     def configure_node(self, kbc: KbcName) -> KataConfiguration:
         """The guide's own way: the node's TOML and initrd are set for the KBC, until the scenario ends."""
         node = self._for_kbc(self.node_configuration(), kbc, None)
-        self._borrowing.node_file(
-            self._profile.kata.sev_initrd, self._host.read_file(self._artefacts.initrd(kbc))
-        )
+        self._borrowing.node_file_from(self._profile.kata.sev_initrd, self._artefacts.initrd(kbc))
         self._borrowing.node_file(node.path, node.text.encode())
         self._record.evidence(f"kata configuration {node.path}", node.text)
         return node

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from lab.errors import LabError, NotPermitted, NotProven
+from lab.errors import CommandFailed, LabError, NotPermitted, NotProven
 from lab.record import Operation
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Provisioning:
     def ensure(self, change: Change) -> None:
         """Make sure that a change holds.
 
-        Raises NotProven where it does not and the mode or the permissions forbid to make it, and LabError
-        where it was made and does not hold all the same.
+        Raises NotProven where it does not and the mode or the permissions forbid to make it or the lab's own
+        tools fail at it, and LabError where it was made and does not hold all the same.
         """
         if change.name in self._settled:
             return
@@ -76,7 +76,10 @@ class Provisioning:
                 )
             if change.permission and not getattr(self._permissions, change.permission):
                 raise NotPermitted(change.permission, change.name)
-            change.apply()
+            try:
+                change.apply()
+            except CommandFailed as failure:
+                raise NotProven(f"{change.name}: {failure}", owner=change.clause) from None
             after = change.look()
         self._enter(change, before, after, started, applied=True)
         if not after.holds:

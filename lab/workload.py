@@ -10,10 +10,12 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded
+from lab.sev_node import only_on, sev_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,15 +77,29 @@ FINAL_AT_LAUNCH = (
 )
 
 
+# Found anywhere in a message: after ten similar events client-go puts "(combined from similar events): "
+# before it (tools/record/events_cache.go).
+FAILED_PULL = "Failed to pull image"
+
+# What a guest's program that ignores TERM may take to end; Kubernetes' own 30 s would add up.
+GRACE_SECONDS = 5
+
+
 def nonce() -> str:
     """A short name part that no other launch has."""
     return secrets.token_hex(5)
 
 
 def manifest(
-    *, name: str, namespace: str, image: str, runtime_class: str, annotations: dict[str, str] | None = None
+    *,
+    name: str,
+    namespace: str,
+    node: str,
+    image: str,
+    runtime_class: str,
+    annotations: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The guide's pod (guide: 示例一, 示例二) under a name of its own."""
+    """The guide's pod (guide: 示例一, 示例二) under a name of its own, on the node that is looked at."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -94,10 +110,12 @@ def manifest(
             "annotations": annotations or {},
         },
         "spec": {
+            "affinity": only_on(node),
             "containers": [{"name": "workload", "image": image, "imagePullPolicy": "Always"}],
             "dnsPolicy": "ClusterFirst",
             "restartPolicy": "Never",
             "runtimeClassName": runtime_class,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
         },
     }
 
@@ -110,6 +128,10 @@ class Workloads:
         self._cluster = cluster
         self._borrowing = borrowing
         self._record = record
+
+    @cached_property
+    def _node(self) -> str:
+        return sev_node(self._lab, self._cluster)
 
     def start(
         self,
@@ -126,6 +148,7 @@ class Workloads:
             manifest(
                 name=f"conformance-{kind}-{nonce()}",
                 namespace=self._lab.cluster.namespace,
+                node=self._node,
                 image=image,
                 runtime_class=runtime_class,
                 annotations=annotations,
@@ -218,7 +241,7 @@ def refusals(events: list[dict[str, Any]]) -> list[Outcome]:
         message = event.get("message", "")
         if event.get("reason") == "FailedCreatePodSandBox":
             found.append(Outcome(Stage.LAUNCH, message))
-        elif event.get("reason") == "Failed" and message.startswith("Failed to pull image"):
+        elif event.get("reason") == "Failed" and FAILED_PULL in message:
             found.append(Outcome(Stage.IMAGE, message))
     return found
 

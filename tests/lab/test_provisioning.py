@@ -1,6 +1,6 @@
 import pytest
 
-from lab.errors import LabError, NotPermitted, NotProven
+from lab.errors import CommandFailed, LabError, NotPermitted, NotProven
 from lab.labfile import Permissions
 from lab.provisioning import Mode, Provisioning, Sight
 from lab.record import MemoryRecord
@@ -64,6 +64,15 @@ def test_check_and_off_change_nothing(mode: Mode, told: int) -> None:
         provisioning(mode, record).ensure(switch)
     assert switch.applied == 0
     assert len(record.operations) == told
+
+
+def test_a_tool_of_the_lab_that_fails_leaves_the_precondition_unproven() -> None:
+    class Broken(Switch):
+        def apply(self) -> None:
+            raise CommandFailed("sevctl export", 127, "sevctl: command not found")
+
+    with pytest.raises(NotProven, match=r"turn the switch: .* command not found \(X-9\.9\)"):
+        provisioning(Mode.APPLY, MemoryRecord()).ensure(Broken(on=False))
 
 
 def test_a_permission_that_is_not_given_is_named() -> None:

@@ -35,10 +35,12 @@ def test_refusals_are_told_by_stage() -> None:
         {"reason": "FailedCreatePodSandBox", "message": P1},
         {"reason": "Failed", "message": 'Failed to pull image "x": rpc error'},
         {"reason": "Failed", "message": "Error: ErrImagePull"},
+        {"reason": "Failed", "message": '(combined from similar events): Failed to pull image "x": again'},
     ]
     assert refusals(events) == [
         Outcome(Stage.LAUNCH, P1),
         Outcome(Stage.IMAGE, 'Failed to pull image "x": rpc error'),
+        Outcome(Stage.IMAGE, '(combined from similar events): Failed to pull image "x": again'),
     ]
 
 
