@@ -140,16 +140,6 @@ class Borrowing:
         self._return(list(reversed(self._loans)))
         self._loans.clear()
 
-    def give_back_pod(self, namespace: str, name: str) -> None:
-        """Give back one pod before the others."""
-        mine = [
-            loan
-            for loan in self._loans
-            if loan.kind == "pod" and (loan.details["namespace"], loan.details["name"]) == (namespace, name)
-        ]
-        self._return(mine)
-        self._loans = [loan for loan in self._loans if loan not in mine]
-
     def restore(self) -> int:
         """Give back what killed runs left, and return how many loans that were."""
         leftovers = self._journal.leftovers()

@@ -197,11 +197,6 @@ class Workloads:
         lines = [f"{event.get('reason')}\t{event.get('message')}" for event in events]
         self._record.evidence(f"events of pod {pod.name}", "\n".join(lines))
 
-    def still_running(self, pod: Pod) -> bool:
-        """Whether the pod is Running and ready now, with no container restarted."""
-        current = self._cluster.get("Pod", pod.name, pod.namespace)
-        return current is not None and current["metadata"]["uid"] == pod.uid and is_ready(current)
-
     def ever_started(self, pod: Pod) -> bool:
         """Whether any container of the pod was ever started."""
         current = self._cluster.get("Pod", pod.name, pod.namespace) or {}

@@ -67,7 +67,7 @@ def list_key(broker: Broker, profile: Profile) -> None:
 def record_launch(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clauses A-2.3, K-1.5: the KBS records a launch only after the PSP's measurement of it verified."""
     launch = confidential_pods.launch_of(pod)
-    assert len(broker.launches(launch.digest)) == 1, f"launches recorded with {launch.digest}"
+    assert broker.launches(launch.digest), f"no launch recorded with {launch.digest}"
 
 
 @then("the KBS gives the key to that launch when the suite asks")
@@ -100,7 +100,7 @@ def see_once(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> N
 def see_more(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clause W-4.4, the control: a KBC that does talk to the KBS is seen doing so."""
     launch = confidential_pods.launch_of(pod)
-    assert len(broker.launches(launch.digest)) == 1, "an online launch has no connection"
+    assert broker.launches(launch.digest), "an online launch has no connection"
     assert len(broker.validations(launch.digest)) > 1, "the KBS's log does not show the key request"
 
 
