@@ -60,6 +60,21 @@ class Platform:
         """Export the chain where there is none."""
         self._provisioning.ensure(ExportedChain(self._host, self._path))
 
+    def require_good_chain(self) -> None:
+        """Raise NotProven where the exported chain does not verify or is another platform's (clause W-2.2).
+
+        Where the platform cannot be asked for its PDH, a launch on it will tell.
+        """
+        self.ensure_exported()
+        if broken := self.broken_links():
+            raise NotProven(f"the exported certificate chain is no good: {broken[0]}", owner="W-2.2")
+        try:
+            reported = self.reported_pdh()
+        except NotProven:
+            return
+        if reported != self.exported_pdh():
+            raise NotProven("the exported certificate chain is another platform's", owner="W-2.2")
+
     def broken_links(self) -> list[str]:
         """Each signature of the exported chain that does not verify, named."""
         report = verify_chain(self._host.read_file(self._path), self._roots)
