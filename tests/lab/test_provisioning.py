@@ -1,6 +1,6 @@
 import pytest
 
-from lab.errors import CommandFailed, LabError, NotPermitted, NotProven
+from lab.errors import CommandFailed, DeadlineExceeded, LabError, NotPermitted, NotProven
 from lab.labfile import Permissions
 from lab.provisioning import Mode, Provisioning, Sight
 from lab.record import MemoryRecord
@@ -66,13 +66,25 @@ def test_check_and_off_change_nothing(mode: Mode, told: int) -> None:
     assert len(record.operations) == told
 
 
-def test_a_tool_of_the_lab_that_fails_leaves_the_precondition_unproven() -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [
+        CommandFailed("sevctl export", 127, "sevctl: command not found"),
+        DeadlineExceeded("sevctl: command not found in time"),
+        NotProven("sevctl: command not found"),
+    ],
+)
+def test_a_change_that_the_lab_does_not_let_come_about_is_tried_once(failure: Exception) -> None:
     class Broken(Switch):
         def apply(self) -> None:
-            raise CommandFailed("sevctl export", 127, "sevctl: command not found")
+            super().apply()
+            raise failure
 
-    with pytest.raises(NotProven, match=r"turn the switch: .* command not found \(X-9\.9\)"):
-        provisioning(Mode.APPLY, MemoryRecord()).ensure(Broken(on=False))
+    changes, switch = provisioning(Mode.APPLY, MemoryRecord()), Broken(on=False, works=False)
+    for _ in range(2):
+        with pytest.raises(NotProven, match=r"turn the switch: .*command not found.* \(X-9\.9\)"):
+            changes.ensure(switch)
+    assert switch.applied == 1
 
 
 def test_a_permission_that_is_not_given_is_named() -> None:
