@@ -102,7 +102,7 @@ class Platform:
         if isinstance(self._answer, NotProven):
             raise NotProven(self._answer.cause, owner=self._answer.owner)
         digest = hashlib.sha256(self._answer).hexdigest()
-        self._record.evidence("PDH that the platform reports", f"SHA-256 {digest}, by sevctl export in this run")
+        self._record.evidence("PDH that the platform reports", f"SHA-256 {digest}, by sevctl export")
         return self._answer
 
     @cached_property
