@@ -75,7 +75,10 @@ class Broker:
         network = self._profile.kbs.network
         inspected = self._host.run("docker network inspect %s", network, check=False, reads=True)
         if inspected.exit_code != 0:
-            raise NotProven(f"docker knows no network {network}: {inspected.stderr.strip()}", owner="K-1.3")
+            said = inspected.stderr.strip()
+            if network not in said:
+                raise NotProven(f"docker does not answer: {said}", owner="C-3.1")
+            raise NotProven(f"docker knows no network {network}: {said}", owner="K-1.3")
         found = [c for c in parse_network(inspected.stdout) if re.search(pattern, c.name)]
         if len(found) != 1:
             names = ", ".join(container.name for container in found) or "none"
