@@ -222,6 +222,8 @@ class Images(Section):
     """The plain nginx."""
     encrypted_busybox: Text | None = None
     """The encrypted busybox."""
+    pause: Text | None = None
+    """containerd's sandbox image."""
 
 
 class Timeouts(Section):

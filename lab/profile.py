@@ -9,6 +9,34 @@ from lab.labfile import Section
 from lab.values import HostPath, Name, Text
 
 
+class HostSystem(Section):
+    """The host's operating system, as the guide wants it (guide: 前提条件)."""
+
+    id: Text
+    """`ID` in its os-release."""
+    version: Text
+    """`VERSION_ID` in its os-release."""
+    kernel: Text
+    """The kernel's series: a version, or what it begins with."""
+    kernel_arguments: list[Text]
+    """The kernel parameters that enable SEV and SME, each `name=value`."""
+
+
+class ClusterNeeds(Section):
+    """What the guide asks of the test cluster (guide: 步骤一, 步骤二 前提条件)."""
+
+    kubernetes: Text
+    """The oldest release of Kubernetes, as major and minor."""
+    pause_image: Text
+    """The sandbox image that containerd is given."""
+    memory: int
+    """Memory of the node, in gigabytes of 10^9 bytes."""
+    cpus: int
+    """vCPUs of the node."""
+    runtime: Name
+    """The node's container runtime."""
+
+
 class Kata(Section):
     """Paths and defaults of the release's kata, as its installer leaves them on a node."""
 
@@ -77,6 +105,8 @@ class Profile(Section):
     """The operating system of the host."""
     certificate_chain: HostPath
     """Where the guide puts the platform's SEV certificate chain."""
+    host: HostSystem
+    cluster: ClusterNeeds
     kata: Kata
     kbc: Kbcs
     kbs: StockKbs
