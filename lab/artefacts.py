@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lab.changes.described import Described
 from lab.deadline import Deadline
-from lab.errors import LabError
+from lab.errors import LabError, NotProven
 from lab.journal import STATE
 from lab.provisioning import Provisioning, Sight
 
@@ -74,7 +74,7 @@ class FetchedFile(Described):
             found = self._host.sha256(part)
             if found != self._source.sha256:
                 origin = self._source.url or self._source.path
-                raise LabError(
+                raise NotProven(
                     f"{origin}: refused, its SHA-256 is {found} and the lab file says {self._source.sha256}"
                 )
             self._host.run("chmod %s -- %s && mv --force -- %s %s", f"{self._mode:o}", part, part, self._path)

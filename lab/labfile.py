@@ -265,9 +265,7 @@ class Timeouts(Section):
     kbs_built: Seconds = 3600
     """Until docker compose has built simple-kbs, and it answers."""
     pod_running: Seconds = 300
-    """Until a pod runs."""
-    pod_refused: Seconds = 300
-    """Until a pod that must not run has been refused."""
+    """Until a pod runs, or has been refused."""
     pod_deleted: Seconds = 120
     """Until a deleted pod is gone."""
 
