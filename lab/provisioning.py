@@ -85,7 +85,7 @@ class Provisioning:
         if failed := self._failed.get(change.name):
             raise NotProven(failed.cause, owner=failed.owner)
         started = time.monotonic()
-        before = change.look()
+        before = self._look(change)
         after = before
         if not before.holds:
             refusal = self._refusal(change, before)
@@ -114,6 +114,12 @@ class Provisioning:
         if change.permission and not getattr(self._permissions, change.permission):
             return NotPermitted(change.permission, change.name)
         return None
+
+    def _look(self, change: Change) -> Sight:
+        try:
+            return change.look()
+        except CommandFailed as failure:
+            self._fail(change, f"cannot be looked at: {failure}", None)
 
     def _apply(self, change: Change) -> None:
         try:
