@@ -119,7 +119,11 @@ class Provisioning:
         try:
             return change.look()
         except CommandFailed as failure:
-            self._fail(change, f"cannot be looked at: {failure}", None)
+            told = f"cannot be looked at: {failure}"
+            if self.mode is Mode.CHECK:
+                unknown = Sight(holds=False, found=told)
+                self._enter(change, unknown, unknown, time.monotonic(), applied=False)
+            self._fail(change, told, None)
 
     def _apply(self, change: Change) -> None:
         try:
