@@ -101,6 +101,19 @@ class Provisioning:
             raise LabError(f"{change.name}: made, but afterwards {after.found} (before: {before.found})")
         self._settled.add(change.name)
 
+    def holds(self, change: Change) -> bool:
+        """Whether a change is made already; if so, that is entered in the ledger, once."""
+        if change.name in self._settled:
+            return True
+        if change.name in self._failed:
+            return False
+        started = time.monotonic()
+        sight = self._look(change)
+        if sight.holds:
+            self._enter(change, sight, sight, started, applied=True)
+            self._settled.add(change.name)
+        return sight.holds
+
     def unsettle(self) -> None:
         """Look at everything again from now on: something happened that may have undone what was settled."""
         self._settled.clear()
