@@ -17,6 +17,8 @@ from simlab.containers import Container
 from simlab.engine import Engine
 from simlab.images import catalog
 from simlab.machine import access, kernel, labfile, sandbox, skeleton
+from simlab.operator import archive
+from simlab.operator import images as operator_images
 from simlab.psp import platform
 from simlab.service import Service, Spec, file_exists, port_accepts, socket_accepts
 
@@ -82,13 +84,13 @@ class Lab:
             Step("skeleton", ("pki", "platform"), _thread(skeleton.create, lab)),
             Step("compose", ("skeleton",), _thread(compose.create, lab)),
             Step("kernel", ("platform", "skeleton"), _thread(self._write_kernel)),
-            Step("release", ("skeleton", "artifacts"), _thread(self._install_release)),
+            Step("containerd", ("skeleton",), _thread(release.configure_containerd, lab)),
             Step("host", ("skeleton", "kernel", "psp", "control", "names"), self.services["host"].start),
             Step("database", ("network",), functools.partial(self._start_container, "database")),
             Step("kbs", ("database", "compose"), functools.partial(self._start_container, "kbs")),
             Step(
                 "node",
-                ("names", "release", "host", "seed", "internet"),
+                ("names", "containerd", "artifacts", "host", "seed", "internet"),
                 self.services["node"].start,
             ),
             Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
@@ -215,11 +217,6 @@ class Lab:
         if compose_service == "db":
             await asyncio.to_thread(shutil.rmtree, self._layout.database)
 
-    def _install_release(self) -> None:
-        built = artifacts.Artifacts(self._layout.world / "artifacts")
-        release.configure_containerd(self._layout)
-        release.install(self._layout, built)
-
     def _write_kernel(self) -> None:
         firmware = platform.Firmware(**json.loads((self._layout.platform / "firmware.json").read_text()))
         kernel.write(
@@ -258,6 +255,8 @@ def _publish_images(layout: Layout) -> None:
     if busybox is None:
         raise FileNotFoundError("busybox is not installed")
     catalog.publish(layout, Path(busybox))
+    operator_images.publish(layout)
+    archive.publish(layout)
 
 
 async def _at_once() -> bool:

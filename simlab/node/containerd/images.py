@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import shutil
+import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -154,5 +155,7 @@ def _as_go(error: UnreachableError) -> str:
     """The cause as Go's net package words it."""
     if error.reason.startswith("certificate"):
         return "x509: certificate signed by unknown authority"
+    if "name resolution" in error.reason or "not known" in error.reason:
+        return f"dial tcp: lookup {urllib.parse.urlsplit(error.url).hostname}: no such host"
     cause = re.sub(r" \(os error \d+\)$", "", error.reason).lower()
     return f"dial tcp: {'i/o timeout' if cause == 'operation timed out' else f'connect: {cause}'}"
