@@ -194,7 +194,9 @@ def _prune_custom(obj: Obj, resource: Resource, walk: _Walk) -> None:
             del obj[key]
 
 
-def _prune(value: Any, schema: Obj, path: str, walk: _Walk) -> None:
+def _prune(value: Any, schema: Any, path: str, walk: _Walk) -> None:
+    if not isinstance(schema, dict):
+        return
     if isinstance(value, list):
         for at, item in enumerate(value):
             _prune(item, schema.get("items") or {}, f"{path}[{at}]", walk)
