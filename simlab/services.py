@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 from simlab import addresses, artifacts, compose, control, network, pki, release, stage
 from simlab.bringup import Step
 from simlab.containers import Container
+from simlab.docker import Docker
+from simlab.docker_run import Wish
 from simlab.engine import Engine
 from simlab.images import catalog
 from simlab.machine import access, kernel, labfile, sandbox, skeleton
@@ -51,6 +53,7 @@ class Lab:
         self.services: dict[str, Service] = {}
         kbs, base = self._kbs_container(), self._database_container()
         self.engine = Engine([base, kbs], layout.host, self._on_container_removed)
+        self.docker = Docker(layout, self.engine)
         self._containers = {"database": base, "kbs": kbs}
         self._control: asyncio.Server | None = None
         for spec in self._specs():
@@ -93,12 +96,13 @@ class Lab:
                 ("names", "containerd", "artifacts", "host", "seed", "internet"),
                 self.services["node"].start,
             ),
+            Step("registry", ("network", "internet", "skeleton"), self._start_registry),
             Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
             Step("sshd", ("access", "host"), self.services["sshd"].start),
             Step("ready", ("node", "seed"), _thread(stage.await_node, lab)),
             Step(
                 "labfile",
-                ("ready", "sshd", "kbs", "controllers", "internet"),
+                ("ready", "sshd", "kbs", "controllers", "internet", "registry"),
                 _thread(labfile.write, lab, sockets.ssh_port),
             ),
         ]
@@ -212,6 +216,12 @@ class Lab:
         await container.service.start()
         await self.engine.start(container)
 
+    async def _start_registry(self) -> None:
+        """Do as the guide's step one: `docker run -itd -p 5000:5000 docker.io/library/registry:latest`."""
+        port = addresses.LOCAL_REGISTRY_PORT
+        container = await self.docker.run(Wish("docker.io/library/registry:latest", published={port: port}))
+        await container.service.start()
+
     async def _on_container_removed(self, compose_service: str) -> None:
         # The volume has no name in the compose file, so the next container begins with the stock data.
         if compose_service == "db":
@@ -228,7 +238,9 @@ class Lab:
         )
 
     async def _open_control(self) -> None:
-        self._control = await control.serve(sandbox.control_socket(self._layout), self.services, self.engine)
+        self._control = await control.serve(
+            sandbox.control_socket(self._layout), self.services, self.engine, self.docker
+        )
 
 
 def _python(
