@@ -18,6 +18,7 @@ from simlab.docker import Docker
 from simlab.docker_run import Wish
 from simlab.engine import Engine
 from simlab.images import catalog
+from simlab.internet import git, git_objects
 from simlab.machine import access, kernel, labfile, sandbox, skeleton
 from simlab.operator import archive
 from simlab.operator import images as operator_images
@@ -269,6 +270,8 @@ def _publish_images(layout: Layout) -> None:
     catalog.publish(layout, Path(busybox))
     operator_images.publish(layout)
     archive.publish(layout)
+    simple_kbs = git_objects.snapshot(compose.repository(), f"Release {compose.TAG}")
+    git.publish(layout.world / "git", "confidential-containers/simple-kbs", compose.TAG, simple_kbs)
 
 
 async def _at_once() -> bool:

@@ -6,7 +6,7 @@ import json
 import time
 from typing import TYPE_CHECKING
 
-from simlab.operator import archive, names, seed
+from simlab.operator import names, seed
 
 if TYPE_CHECKING:
     from tests.simlab.keeper import Keeper
@@ -61,9 +61,9 @@ def test_each_start_of_the_install_pod_brings_the_stock_initrd_back(lab: Keeper)
 
 
 def test_uninstalling_and_installing_again(lab: Keeper) -> None:
-    lab.output(f"curl -sSf https://{archive.HOST}/{archive.PATH} | tar -xz -C /root")
     sample, release = (
-        f"/root/operator-0.3.0/config/{folder}" for folder in ("samples/ccruntime/default", "release")
+        f"github.com/confidential-containers/operator/config/{folder}?ref=v0.3.0"
+        for folder in ("samples/ccruntime/default", "release")
     )
     lab.output(f"kubectl delete -k {sample} --timeout=30s")
     until(lab, "kubectl get runtimeclass -o name", "")
