@@ -4,6 +4,7 @@ Feature: Appendix - a policy releases the key to one launch digest only
   Background:
     Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @A-2.1 @A-2.2 @A-2.3

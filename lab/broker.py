@@ -75,7 +75,10 @@ class Broker:
         network = self._profile.kbs.network
         inspected = self._host.run("docker network inspect %s", network, check=False, reads=True)
         if inspected.exit_code != 0:
-            raise NotProven(f"docker knows no network {network}: {inspected.stderr.strip()}", owner="K-1.3")
+            said = inspected.stderr.strip()
+            if network not in said:
+                raise NotProven(f"docker does not answer: {said}", owner="C-3.1")
+            raise NotProven(f"docker knows no network {network}: {said}", owner="K-1.3")
         found = [c for c in parse_network(inspected.stdout) if re.search(pattern, c.name)]
         if len(found) != 1:
             names = ", ".join(container.name for container in found) or "none"
@@ -168,7 +171,10 @@ class Broker:
         """
         servers = self.servers()
         if len(servers) != 1:
-            raise LabError(f"one running container should be simple-kbs' server, found {servers or 'none'}")
+            found = ", ".join(servers) or "none"
+            raise NotProven(
+                f"one running container should be simple-kbs' server, found {found}", owner="K-1.3"
+            )
         since = f"{int(self._lab.timeouts.pod_running) + LOG_SLACK}s"
         log = self._host.run(
             "docker logs --since %s %s 2>&1",

@@ -40,7 +40,9 @@ class ExportedChain:
         return Sight(there, "a file" if there else "no such file")
 
     def apply(self) -> None:
-        """`sevctl export --full`, to a name beside it first."""
+        """`sevctl export --full`, to a name beside it first. Raises NotProven where there is no sevctl."""
+        if not self._host.run("command -v sevctl", check=False, reads=True).succeeded:
+            raise NotProven("sevctl is not installed", owner="W-2.1")
         self._host.make_directory(posixpath.dirname(self.looks_at), mode=0o755)
         part = f"{self.looks_at}.part"
         try:

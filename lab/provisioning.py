@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from lab.errors import CommandFailed, DeadlineExceeded, LabError, NotPermitted, NotProven
 from lab.record import Operation
@@ -92,10 +92,14 @@ class Provisioning:
     def _apply(self, change: Change) -> None:
         try:
             change.apply()
-        except (CommandFailed, DeadlineExceeded, NotProven) as failure:
-            cause = failure.cause if isinstance(failure, NotProven) else failure
-            self._failed[change.name] = NotProven(f"{change.name}: {cause}", owner=change.clause)
-            raise self._failed[change.name] from None
+        except NotProven as failure:
+            self._fail(change, failure.cause, failure.owner)
+        except (CommandFailed, DeadlineExceeded) as failure:
+            self._fail(change, str(failure), None)
+
+    def _fail(self, change: Change, cause: str, owner: str | None) -> NoReturn:
+        self._failed[change.name] = NotProven(f"{change.name}: {cause}", owner=owner or change.clause)
+        raise self._failed[change.name] from None
 
     def _enter(self, change: Change, before: Sight, after: Sight, started: float, *, applied: bool) -> None:
         self._record.operation(

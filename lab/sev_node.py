@@ -31,6 +31,18 @@ def sev_node(lab: LabFile, cluster: Cluster) -> str:
     return str(workers[0])
 
 
+def require_ready(cluster: Cluster, name: str) -> None:
+    """Raise NotProven where the node takes no pods: that it is Ready is clause C-5.1's business."""
+    node = cluster.get("Node", name) or {}
+    if node.get("spec", {}).get("unschedulable"):
+        raise NotProven(f"the node {name} is cordoned", owner="C-5.1")
+    conditions = {each["type"]: each for each in node.get("status", {}).get("conditions", [])}
+    ready = conditions.get("Ready", {})
+    if ready.get("status") != "True":
+        why = ready.get("message") or "it has no condition Ready"
+        raise NotProven(f"the node {name} is not Ready: {why}", owner="C-5.1")
+
+
 def only_on(node: str) -> dict[str, Any]:
     """An affinity with which the scheduler takes this node or none (as the DaemonSet controller does)."""
     field = {"key": "metadata.name", "operator": "In", "values": [node]}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, NotProven
 from lab.runtime_class import require_runtime_class
-from lab.sev_node import only_on, sev_node
+from lab.sev_node import only_on, require_ready, sev_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """Where on its way to Running a pod was refused."""
+    """Where on its way to Running a pod was refused; `START` where nothing refused it and it does not run."""
 
+    START = "start"
     LAUNCH = "launch"
     IMAGE = "image"
     CONTAINER = "container"
@@ -51,6 +52,13 @@ class Outcome:
     def told(self) -> tuple[Stage, str]:
         """Stage and words of a refusal."""
         return self.stage or Stage.CONTAINER, self.message
+
+    def __str__(self) -> str:
+        """The outcome in one sentence."""
+        if self.stage is None:
+            return self.message
+        at = "" if self.stage is Stage.START else f", refused at its {self.stage}"
+        return f"not Running{at}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -160,8 +168,9 @@ class Workloads:
     ) -> Pod:
         """Create a pod; with `config_path`, on a kata configuration of its own.
 
-        Raises NotProven where its RuntimeClass is not as the operator makes it.
+        Raises NotProven where its node takes no pods, or its RuntimeClass is not as the operator makes it.
         """
+        require_ready(self._cluster, self._node)
         require_runtime_class(self._cluster, runtime_class)
         annotations = {"io.katacontainers.config_path": config_path} if config_path else {}
         created = self._borrowing.pod(
@@ -210,7 +219,7 @@ class Workloads:
         except DeadlineExceeded as late:
             seen = refusals(self._cluster.events(pod.namespace, pod.uid))
             if not seen:
-                return Outcome(Stage.LAUNCH, str(late))
+                return Outcome(Stage.START, str(late))
             self._lasting.add(seen[-1].told)
             return Outcome(seen[-1].stage, f"{seen[-1].message} (still so after {deadline.seconds:.0f} s)")
         finally:
@@ -223,7 +232,7 @@ class Workloads:
         """
         outcome = self.outcome(pod)
         if not outcome.running:
-            raise NotProven(f"not Running, refused at its {outcome.stage}: {outcome.message}", owner=owner)
+            raise NotProven(str(outcome), owner=owner)
 
     def require_refusal(self, pod: Pod, stage: Stage, words: str) -> None:
         """Wait until a pod is refused at this stage, with these words.
@@ -236,7 +245,7 @@ class Workloads:
         assert not self.ever_started(pod), f"a container of the refused pod was started: {outcome.message}"
         if (outcome.stage, words in outcome.message) == (stage, True):
             return
-        said = f"refused at its {outcome.stage}, and not at its {stage} with {words!r}: {outcome.message}"
+        said = f"not refused at its {stage} with {words!r}, but {outcome}"
         assert POLICY_REFUSED not in outcome.message, said
         raise NotProven(said)
 

@@ -124,7 +124,7 @@ def run_online(confidential_pods: ConfidentialPods, workloads: Workloads) -> Pod
 def run(workloads: Workloads, pod: Pod) -> None:
     """Running and ready; otherwise the refusal in the system's own words."""
     outcome = workloads.outcome(pod)
-    assert outcome.running, f"not Running, refused at its {outcome.stage}: {outcome.message}"
+    assert outcome.running, str(outcome)
 
 
 @then(parsers.parse("the pod is Running, which {owner} proves"))

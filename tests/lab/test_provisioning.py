@@ -87,6 +87,16 @@ def test_a_change_that_the_lab_does_not_let_come_about_is_tried_once(failure: Ex
     assert switch.applied == 1
 
 
+def test_a_cause_with_an_owner_of_its_own_keeps_it() -> None:
+    class Broken(Switch):
+        def apply(self) -> None:
+            raise NotProven("sevctl is not installed", owner="W-2.1")
+
+    with pytest.raises(NotProven) as stopped:
+        provisioning(Mode.APPLY, MemoryRecord()).ensure(Broken(on=False, works=False))
+    assert stopped.value.owner == "W-2.1"
+
+
 def test_a_permission_that_is_not_given_is_named() -> None:
     switch = Switch(on=False, permission="reboot")
     with pytest.raises(NotPermitted, match=r"permissions\.reboot = true"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from lab.errors import DeadlineExceeded, NotProven
-from lab.labfile import LabFile, Timeouts
+from lab.labfile import Cluster, LabFile, Timeouts
 from lab.record import MemoryRecord
 from lab.workload import (
     Outcome,
@@ -97,8 +97,8 @@ class OnePod:
             raise DeadlineExceeded(f"waited {deadline.seconds:.0f} s for {what}; last seen: Pending")
         return outcome
 
-    def get(self, *_: Any) -> dict[str, Any]:
-        return self._current
+    def get(self, kind: str, *_: Any) -> dict[str, Any]:
+        return NODE if kind == "Node" else self._current
 
     def events(self, *_: Any) -> list[dict[str, Any]]:
         return self._events
@@ -112,9 +112,12 @@ RUNNING = pod("Running", {"ready": True, "restartCount": 0})
 PENDING = pod("Pending")
 
 
+NODE = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+
 def workloads(cluster: OnePod, lasting: set[tuple[Stage, str]] | None = None) -> Workloads:
     return Workloads(
-        lab=cast("LabFile", SimpleNamespace(timeouts=Timeouts(pod_running=1))),
+        lab=cast("LabFile", SimpleNamespace(timeouts=Timeouts(pod_running=1), cluster=Cluster(node="sev-1"))),
         cluster=cast("Any", cluster),
         borrowing=cast("Any", None),
         record=MemoryRecord(),
@@ -137,6 +140,12 @@ def test_a_lasting_refusal_says_nothing_of_another() -> None:
     other = {(Stage.LAUNCH, UNAVAILABLE)}
     refused = workloads(OnePod(PENDING, P1 + "exit status 1"), other).outcome(POD)
     assert refused.message == f"{P1}exit status 1 (still so after 1 s)"
+
+
+def test_nothing_refused_a_pod_that_never_began() -> None:
+    waiting = workloads(OnePod(PENDING)).outcome(POD)
+    assert waiting.stage is Stage.START
+    assert str(waiting) == "not Running: waited 1 s for pod p to run; last seen: Pending"
 
 
 def test_a_control_that_does_not_run_proves_nothing() -> None:
