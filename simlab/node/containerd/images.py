@@ -7,6 +7,7 @@ import gzip
 import json
 import re
 import shutil
+import threading
 import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +45,8 @@ class HostImages:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        # Pulls run in threads, several at a time.
+        self._recording = threading.Lock()
 
     def find(self, image: str) -> HostImage | None:
         """The image that a pod's `image` text names, if it was pulled."""
@@ -123,6 +126,10 @@ class HostImages:
             shutil.rmtree(half, ignore_errors=True)
 
     def _record(self, image_id: str, tag: str, by_digest: str, size: int) -> None:
+        with self._recording:
+            self._record_alone(image_id, tag, by_digest, size)
+
+    def _record_alone(self, image_id: str, tag: str, by_digest: str, size: int) -> None:
         items = state.read(self._host, "images")
         for item in items:
             item["repoTags"] = [known for known in item["repoTags"] if known != tag]
