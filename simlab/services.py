@@ -17,6 +17,7 @@ from simlab.containers import Container
 from simlab.docker import Docker
 from simlab.docker_run import Wish
 from simlab.engine import Engine
+from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
 from simlab.internet import git, git_objects
 from simlab.machine import access, kernel, labfile, sandbox, skeleton
@@ -240,7 +241,11 @@ class Lab:
 
     async def _open_control(self) -> None:
         self._control = await control.serve(
-            sandbox.control_socket(self._layout), self.services, self.engine, self.docker
+            sandbox.control_socket(self._layout),
+            self.services,
+            self.engine,
+            self.docker,
+            HostKustomize(self._layout),
         )
 
 
