@@ -12,7 +12,7 @@ from simlab.node.containerd.shim import Mount
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simlab.node.api import Object
+    from simlab.kube.client import Object
 
 _REFERENCE: Final = re.compile(r"\$(\$|\(([-._a-zA-Z][-._a-zA-Z0-9]*)\))")
 DEFAULT_GRACE_SECONDS: Final = 30

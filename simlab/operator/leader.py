@@ -10,11 +10,11 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from simlab.kube.client import ApiError, ApiUnreachableError
 from simlab.kube.objects import now_micro
-from simlab.node.api import ApiError, ApiUnreachableError
 
 if TYPE_CHECKING:
-    from simlab.node.api import Api
+    from simlab.kube.client import Api
 
 _DURATION_SECONDS: Final = 15.0
 _DEADLINE_SECONDS: Final = 10.0

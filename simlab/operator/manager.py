@@ -15,8 +15,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from simlab.kube.client import Api, ApiError, ApiUnreachableError
 from simlab.kube.controllers.informer import Informer
-from simlab.node.api import Api, ApiError, ApiUnreachableError
 from simlab.operator import names
 from simlab.operator.leader import Leader
 from simlab.operator.program import Program, say

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from simlab.node.api import ApiError
+from simlab.kube.client import ApiError
 from simlab.operator import daemonsets, names
 from simlab.operator.status import Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simlab.node.api import Api
+    from simlab.kube.client import Api
 
 Object = dict[str, Any]
 
