@@ -4,6 +4,7 @@ Feature: Step four, example two - the encrypted busybox with the online KBC
   Background:
     Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @W-3.1 @W-3.2 @W-3.3

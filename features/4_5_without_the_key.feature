@@ -4,6 +4,7 @@ Feature: Step four, example two - without the key, no encrypted container
   Background:
     Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @W-5.1

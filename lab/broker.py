@@ -171,7 +171,10 @@ class Broker:
         """
         servers = self.servers()
         if len(servers) != 1:
-            raise LabError(f"one running container should be simple-kbs' server, found {servers or 'none'}")
+            found = ", ".join(servers) or "none"
+            raise NotProven(
+                f"one running container should be simple-kbs' server, found {found}", owner="K-1.3"
+            )
         since = f"{int(self._lab.timeouts.pod_running) + LOG_SLACK}s"
         log = self._host.run(
             "docker logs --since %s %s 2>&1",

@@ -75,3 +75,9 @@ def create(layout: Layout) -> None:
     (clone / "default_policy.json").write_text(policy)
     layout.kbs.mkdir(parents=True, exist_ok=True)
     (layout.kbs / "default_policy.json").write_text(policy)
+
+
+def repository() -> dict[str, bytes]:
+    """Return the files of simple-kbs' repository, as far as docker compose looks at them."""
+    policy = json.dumps(_TENANT_POLICY, indent=2) + "\n"
+    return {"docker-compose.yml": _COMPOSE_FILE.encode(), "default_policy.json": policy.encode()}

@@ -9,7 +9,10 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from simlab.docker_images import ImageError
+from simlab.docker_run import RunError
 from simlab.engine import EngineError
+from simlab.kustomize import KustomizeError
 from simlab.network import NetworkError
 from simlab.service import STOP_SECONDS, ServiceError
 
@@ -17,17 +20,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from simlab.docker import Docker
     from simlab.engine import Engine
+    from simlab.host_kustomize import HostKustomize
     from simlab.service import Service
 
 
-async def serve(path: Path, services: Mapping[str, Service], engine: Engine) -> asyncio.Server:
+async def serve(
+    path: Path, services: Mapping[str, Service], engine: Engine, docker: Docker, kustomizations: HostKustomize
+) -> asyncio.Server:
     """Listen on a Unix socket at `path`, which must not exist."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await _answer(line, services, engine)).encode() + b"\n")
+                writer.write(
+                    json.dumps(await _answer(line, services, engine, docker, kustomizations)).encode() + b"\n"
+                )
                 await writer.drain()
         except ConnectionError:
             pass
@@ -37,17 +46,29 @@ async def serve(path: Path, services: Mapping[str, Service], engine: Engine) -> 
     return await asyncio.start_unix_server(converse, path)
 
 
-async def _answer(line: bytes, services: Mapping[str, Service], engine: Engine) -> dict[str, Any]:
+async def _answer(
+    line: bytes,
+    services: Mapping[str, Service],
+    engine: Engine,
+    docker: Docker,
+    kustomizations: HostKustomize,
+) -> dict[str, Any]:
     try:
         request = json.loads(line)
-        return {"ok": await _perform(request, services, engine)}
-    except (EngineError, ServiceError, NetworkError) as refused:
+        return {"ok": await _perform(request, services, engine, docker, kustomizations)}
+    except (EngineError, ImageError, KustomizeError, RunError, ServiceError, NetworkError) as refused:
         return {"error": str(refused)}
     except (ValueError, KeyError, TypeError) as malformed:
         return {"error": f"malformed request: {malformed}"}
 
 
-async def _perform(request: dict[str, Any], services: Mapping[str, Service], engine: Engine) -> Any:
+async def _perform(
+    request: dict[str, Any],
+    services: Mapping[str, Service],
+    engine: Engine,
+    docker: Docker,
+    kustomizations: HostKustomize,
+) -> Any:
     seconds = float(request.get("seconds", STOP_SECONDS))
     match request["op"]:
         case "services":
@@ -59,8 +80,10 @@ async def _perform(request: dict[str, Any], services: Mapping[str, Service], eng
         case "compose-up" | "compose-down" | "container-start" | "container-stop" | "container-restart":
             async with engine.changing:
                 return await _change(request, seconds, engine)
-        case unknown:
-            raise ValueError(f"there is no op {unknown!r}")
+        case "kustomize":
+            return await asyncio.to_thread(kustomizations.render, request["target"], request["folder"])
+        case _:
+            return await docker.perform(request)
 
 
 async def _change(request: dict[str, Any], seconds: float, engine: Engine) -> Any:

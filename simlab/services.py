@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Final
 from simlab import addresses, artifacts, compose, control, network, pki, release, stage
 from simlab.bringup import Step
 from simlab.containers import Container
+from simlab.docker import Docker
+from simlab.docker_run import Wish
 from simlab.engine import Engine
+from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
+from simlab.internet import git, git_objects
 from simlab.machine import access, kernel, labfile, sandbox, skeleton
+from simlab.operator import archive
+from simlab.operator import images as operator_images
 from simlab.psp import platform
 from simlab.service import Service, Spec, file_exists, port_accepts, socket_accepts
 
@@ -49,6 +55,7 @@ class Lab:
         self.services: dict[str, Service] = {}
         kbs, base = self._kbs_container(), self._database_container()
         self.engine = Engine([base, kbs], layout.host, self._on_container_removed)
+        self.docker = Docker(layout, self.engine)
         self._containers = {"database": base, "kbs": kbs}
         self._control: asyncio.Server | None = None
         for spec in self._specs():
@@ -82,21 +89,22 @@ class Lab:
             Step("skeleton", ("pki", "platform"), _thread(skeleton.create, lab)),
             Step("compose", ("skeleton",), _thread(compose.create, lab)),
             Step("kernel", ("platform", "skeleton"), _thread(self._write_kernel)),
-            Step("release", ("skeleton", "artifacts"), _thread(self._install_release)),
+            Step("containerd", ("skeleton",), _thread(release.configure_containerd, lab)),
             Step("host", ("skeleton", "kernel", "psp", "control", "names"), self.services["host"].start),
             Step("database", ("network",), functools.partial(self._start_container, "database")),
             Step("kbs", ("database", "compose"), functools.partial(self._start_container, "kbs")),
             Step(
                 "node",
-                ("names", "release", "host", "seed", "internet"),
+                ("names", "containerd", "artifacts", "host", "seed", "internet"),
                 self.services["node"].start,
             ),
+            Step("registry", ("network", "internet", "skeleton"), self._start_registry),
             Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
             Step("sshd", ("access", "host"), self.services["sshd"].start),
             Step("ready", ("node", "seed"), _thread(stage.await_node, lab)),
             Step(
                 "labfile",
-                ("ready", "sshd", "kbs", "controllers", "internet"),
+                ("ready", "sshd", "kbs", "controllers", "internet", "registry"),
                 _thread(labfile.write, lab, sockets.ssh_port),
             ),
         ]
@@ -210,15 +218,16 @@ class Lab:
         await container.service.start()
         await self.engine.start(container)
 
+    async def _start_registry(self) -> None:
+        """Do as the guide's step one: `docker run -itd -p 5000:5000 docker.io/library/registry:latest`."""
+        port = addresses.LOCAL_REGISTRY_PORT
+        container = await self.docker.run(Wish("docker.io/library/registry:latest", published={port: port}))
+        await container.service.start()
+
     async def _on_container_removed(self, compose_service: str) -> None:
         # The volume has no name in the compose file, so the next container begins with the stock data.
         if compose_service == "db":
             await asyncio.to_thread(shutil.rmtree, self._layout.database)
-
-    def _install_release(self) -> None:
-        built = artifacts.Artifacts(self._layout.world / "artifacts")
-        release.configure_containerd(self._layout)
-        release.install(self._layout, built)
 
     def _write_kernel(self) -> None:
         firmware = platform.Firmware(**json.loads((self._layout.platform / "firmware.json").read_text()))
@@ -231,7 +240,13 @@ class Lab:
         )
 
     async def _open_control(self) -> None:
-        self._control = await control.serve(sandbox.control_socket(self._layout), self.services, self.engine)
+        self._control = await control.serve(
+            sandbox.control_socket(self._layout),
+            self.services,
+            self.engine,
+            self.docker,
+            HostKustomize(self._layout),
+        )
 
 
 def _python(
@@ -258,6 +273,10 @@ def _publish_images(layout: Layout) -> None:
     if busybox is None:
         raise FileNotFoundError("busybox is not installed")
     catalog.publish(layout, Path(busybox))
+    operator_images.publish(layout)
+    archive.publish(layout)
+    simple_kbs = git_objects.snapshot(compose.repository(), f"Release {compose.TAG}")
+    git.publish(layout.world / "git", "confidential-containers/simple-kbs", compose.TAG, simple_kbs)
 
 
 async def _at_once() -> bool:

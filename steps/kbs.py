@@ -78,7 +78,8 @@ def refuse_key(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod, ca
     launch = confidential_pods.launch_of(pod)
     answer = broker.key_for(launch.digest)
     assert answer is not None, f"the KBS recorded no launch with {launch.digest}"
-    assert (answer.status, answer.text) == ("INTERNAL", cause)
+    assert answer.status != "OK", "the KBS gave the key to a launch that its policy does not list"
+    assert (answer.status, answer.text) == ("INTERNAL", cause), f"{answer.status} {answer.text}"
 
 
 @then("the KBS has seen that launch once, and recorded no connection for it")

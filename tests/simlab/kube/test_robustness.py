@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simlab.kube import bootstrap, tables, views
+from simlab.kube import bootstrap, gnostic, tables, views
 from simlab.kube.cluster import APPLY_PATCH, MERGE_PATCH, STRATEGIC_PATCH, Cluster, Write
+from simlab.kube.definitions import V2_REFERENCE, definitions
 from simlab.kube.deleting import Deletion
 from simlab.kube.errors import ApiError
 from simlab.kube.objects import copied
@@ -43,11 +44,15 @@ SELECTOR = {
     "matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}],
 }
 TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": POD["spec"]}
+SPEC = {
+    "type": "object",
+    "additionalProperties": {"type": "array", "items": {"type": "string", "maxLength": 3, "pattern": "a"}},
+}
 VERSION = {
     "name": "v1",
     "served": True,
     "storage": True,
-    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object"}}}},
+    "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC}}},
     "additionalPrinterColumns": [{"name": "S", "type": "date", "jsonPath": '.spec.x[?(@.a=="b")].c'}],
 }
 SEEDS: list[tuple[str, str, Any]] = [
@@ -146,4 +151,6 @@ def test_spoilt_objects_are_refused_or_stored_readably(start: int) -> None:
         for entry in cluster.store.entries(resource.store):
             obj = views.shown(resource, entry.obj)
             assert len(tables.cells(resource, obj)) == len(tables.columns(resource))
+        custom = [row for row in cluster.registry.all() if row.custom]
+        assert gnostic.encode({"definitions": definitions(custom, V2_REFERENCE)})
     assert 0 < refused < ROUNDS
