@@ -20,5 +20,6 @@ pytest_plugins = [
     "steps.images",
     "steps.kbs",
     "steps.launch",
+    "steps.operator",
     "steps.pods",
 ]

@@ -11,6 +11,12 @@ Feature: Step one - the test cluster
     Given the guide was followed for C-1.2
     Then SELinux is not enforcing
 
+  @C-3.2
+  Scenario: A local registry is up and answers on port 5000
+    Given the guide was followed for C-3.2
+    Then a container that is up publishes port 5000
+    And a registry answers on port 5000
+
   @C-4.1
   Scenario: containerd has a configuration, and serves Kubernetes with it
     Then containerd has a configuration file that serves Kubernetes

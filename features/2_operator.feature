@@ -9,6 +9,26 @@ Feature: Step two - the operator and its RuntimeClasses
   Scenario: The node's container runtime is containerd
     Then the SEV host's node runs the profile's container runtime
 
+  @O-2.1
+  Scenario: The operator of the release is deployed
+    Given the guide was followed for O-2.1
+    Then the operator's controller is that of the profile's release
+
+  @O-2.2
+  Scenario: The image of the controller's proxy is one that can be reached
+    Given the guide was followed for O-2.2
+    Then the image of the controller's proxy is the profile's
+
+  @O-3.1
+  Scenario: The custom resource exists, and its installation completed on every node
+    Given the guide was followed for O-3.1
+    Then the one CcRuntime tells that it is installed on every node
+
+  @O-2.3
+  Scenario: The operator's three pods all exist, and are Running and ready
+    Given the guide was followed for O-3.1
+    Then the controller, and on every worker both daemons, are Running with all containers ready
+
   @O-3.2
   Scenario: The RuntimeClasses of the release exist, each with the handler of its name
     Then every RuntimeClass of the profile exists with the handler of its name
