@@ -30,4 +30,5 @@ INTERNET_NAMES: Final = (
     "docker.io",
     "quay.io",
     "kdsintf.amd.com",
+    "download.docker.com",
 )

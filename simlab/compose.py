@@ -65,13 +65,20 @@ def server_environment() -> dict[str, str]:
     }
 
 
-def create(layout: Layout) -> None:
-    """Write the clone on the host, and the working directory of the server's container."""
-    policy = json.dumps(_TENANT_POLICY, indent=2) + "\n"
-    clone = layout.host / FOLDER.lstrip("/")
-    (clone / ".git").mkdir(parents=True)
-    (clone / ".git/HEAD").write_text(_GIT_HEAD)
-    (clone / "docker-compose.yml").write_text(_COMPOSE_FILE)
-    (clone / "default_policy.json").write_text(policy)
+def clone(layout: Layout) -> None:
+    """Write what `git clone` and `git checkout` leave on the host."""
+    folder = layout.host / FOLDER.lstrip("/")
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git/HEAD").write_text(_GIT_HEAD)
+    (folder / "docker-compose.yml").write_text(_COMPOSE_FILE)
+    (folder / "default_policy.json").write_text(_policy())
+
+
+def create_container_folder(layout: Layout) -> None:
+    """Write the working directory that the server's image brings."""
     layout.kbs.mkdir(parents=True, exist_ok=True)
-    (layout.kbs / "default_policy.json").write_text(policy)
+    (layout.kbs / "default_policy.json").write_text(_policy())
+
+
+def _policy() -> str:
+    return json.dumps(_TENANT_POLICY, indent=2) + "\n"

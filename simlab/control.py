@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from simlab.engine import EngineError
+from simlab.machine.systemd import UnitError
 from simlab.network import NetworkError
 from simlab.service import STOP_SECONDS, ServiceError
 
@@ -18,16 +20,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simlab.engine import Engine
+    from simlab.machine.power import Power
+    from simlab.machine.systemd import Manager
     from simlab.service import Service
 
 
-async def serve(path: Path, services: Mapping[str, Service], engine: Engine) -> asyncio.Server:
+@dataclass(frozen=True)
+class Controlled:
+    """What the host's tools may ask of and about."""
+
+    services: Mapping[str, Service]
+    engine: Engine
+    manager: Manager
+    power: Power
+
+
+async def serve(path: Path, lab: Controlled) -> asyncio.Server:
     """Listen on a Unix socket at `path`, which must not exist."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(await _answer(line, services, engine)).encode() + b"\n")
+                writer.write(json.dumps(await _answer(line, lab)).encode() + b"\n")
                 await writer.drain()
         except ConnectionError:
             pass
@@ -37,26 +51,45 @@ async def serve(path: Path, services: Mapping[str, Service], engine: Engine) -> 
     return await asyncio.start_unix_server(converse, path)
 
 
-async def _answer(line: bytes, services: Mapping[str, Service], engine: Engine) -> dict[str, Any]:
+async def _answer(line: bytes, lab: Controlled) -> dict[str, Any]:
     try:
         request = json.loads(line)
-        return {"ok": await _perform(request, services, engine)}
-    except (EngineError, ServiceError, NetworkError) as refused:
+        return {"ok": await _perform(request, lab)}
+    except (EngineError, ServiceError, NetworkError, UnitError) as refused:
         return {"error": str(refused)}
     except (ValueError, KeyError, TypeError) as malformed:
         return {"error": f"malformed request: {malformed}"}
 
 
-async def _perform(request: dict[str, Any], services: Mapping[str, Service], engine: Engine) -> Any:
-    seconds = float(request.get("seconds", STOP_SECONDS))
+async def _perform(request: dict[str, Any], lab: Controlled) -> Any:  # noqa: PLR0911 -- one op, one answer
     match request["op"]:
         case "services":
-            return [_describe(service) for service in services.values()]
+            return [_describe(service) for service in lab.services.values()]
+        case "unit":
+            return lab.manager.describe(request["unit"])
+        case "unit-start":
+            return await lab.manager.start(request["unit"])
+        case "unit-stop":
+            return await lab.manager.stop(request["unit"])
+        case "unit-restart":
+            return await lab.manager.restart(request["unit"])
+        case "reboot" | "poweroff" as verb:
+            return lab.power.request(again=verb == "reboot")
+        case _:
+            return await _ask_engine(request, lab.engine)
+
+
+async def _ask_engine(request: dict[str, Any], engine: Engine) -> Any:
+    seconds = float(request.get("seconds", STOP_SECONDS))
+    match request["op"]:
         case "containers":
+            engine.require_power()
             return engine.inspect()
         case "networks":
+            engine.require_power()
             return engine.networks()
         case "compose-up" | "compose-down" | "container-start" | "container-stop" | "container-restart":
+            engine.require_power()
             async with engine.changing:
                 return await _change(request, seconds, engine)
         case unknown:

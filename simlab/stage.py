@@ -13,6 +13,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from simlab import addresses, release
+from simlab.stages import Stage
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
@@ -20,13 +21,10 @@ if TYPE_CHECKING:
 READY_SECONDS: Final = 60.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 
-_NAMESPACES: Final = (
-    *("default", "kube-system", "kube-public", "kube-node-lease"),
-    "confidential-containers-system",
-)
+_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
+_OPERATOR_NAMESPACE: Final = "confidential-containers-system"
 _WORKER_LABEL: Final = "node-role.kubernetes.io/worker"
-# The worker label is the administrator's (guide, step one), the other the install daemon's (operator v0.3.0).
-_NODE_LABELS: Final = {_WORKER_LABEL: "", "katacontainers.io/kata-runtime": "true"}
+_RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
 
 _CREATED: Final = (200, 201)
 _CONFLICT: Final = 409
@@ -36,14 +34,15 @@ class StageError(Exception):
     """The cluster did not take, or did not reach, what it should."""
 
 
-def seed_cluster(layout: Layout) -> None:
+def seed_cluster(layout: Layout, stage: Stage = Stage.KBS) -> None:
     """Make namespaces, their default service accounts, the operator's RuntimeClasses. Raises StageError."""
+    has_operator = stage >= Stage.OPERATOR
     with _Api(layout) as api:
-        for namespace in _NAMESPACES:
+        for namespace in (*_NAMESPACES, *([_OPERATOR_NAMESPACE] if has_operator else [])):
             api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace"}, namespace)
             path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
             api.create(path, {"apiVersion": "v1", "kind": "ServiceAccount"}, "default")
-        for handler in release.RUNTIME_CLASSES:
+        for handler in release.RUNTIME_CLASSES if has_operator else ():
             runtime_class = {
                 "apiVersion": "node.k8s.io/v1",
                 "kind": "RuntimeClass",
@@ -54,7 +53,13 @@ def seed_cluster(layout: Layout) -> None:
             api.create("/apis/node.k8s.io/v1/runtimeclasses", runtime_class, handler)
 
 
-def await_node(layout: Layout) -> None:
+def _node_labels(stage: Stage) -> dict[str, str]:
+    # The worker label is the administrator's (guide, step one), the other the install daemon's (v0.3.0).
+    worker = {_WORKER_LABEL: ""} if stage >= Stage.CLUSTER else {}
+    return worker | ({_RUNTIME_LABEL: "true"} if stage >= Stage.OPERATOR else {})
+
+
+def await_node(layout: Layout, stage: Stage = Stage.KBS) -> None:
     """Wait until the node has registered, label it, and wait until it is Ready. Raises StageError."""
     path = f"/api/v1/nodes/{addresses.HOSTNAME}"
     deadline = time.monotonic() + READY_SECONDS
@@ -63,7 +68,7 @@ def await_node(layout: Layout) -> None:
         while True:
             node = api.get(path)
             if node is not None and not labelled:
-                api.patch(path, {"metadata": {"labels": _NODE_LABELS}})
+                api.patch(path, {"metadata": {"labels": _node_labels(stage)}})
                 labelled = True
             if labelled and node is not None and _is_ready(node):
                 return

@@ -58,6 +58,11 @@ def configure_containerd(layout: Layout) -> None:
     _write(layout, paths.CONTAINERD_CONFIG, text)
 
 
+def configure_default_containerd(layout: Layout) -> None:
+    """Leave containerd as a cluster's administrator does who needs no mirror: its default configuration."""
+    _write(layout, paths.CONTAINERD_CONFIG, containerd_configuration.default())
+
+
 def install_artifacts(layout: Layout, artifacts: Artifacts) -> None:
     """Copy the artefacts over the host's, as each start of the install pod does (see `kata-deploy.sh`)."""
     for path in _PROGRAMS:
