@@ -9,13 +9,13 @@ Feature: Step three - simple-kbs holds the key of the guide's encrypted image
 
   @K-1.4
   Scenario: The database holds the guide's key and keyset
-    Then the database holds the guide's key
-    And the guide's keyset lists the guide's key
+    Then the database holds the guide's key, and the guide's keyset lists it
 
   @K-1.5
   Scenario: With no policy on it, the key is released to a launch that nobody listed
-    Given the SEV certificate chain was exported
+    Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
     When the encrypted busybox is started with the online KBC and a digest of its own
     Then the pod is Running

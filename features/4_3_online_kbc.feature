@@ -2,8 +2,9 @@ Feature: Step four, example two - the encrypted busybox with the online KBC
   The guest asks the KBS for the key at run time, over a connection that was injected at launch.
 
   Background:
-    Given the SEV certificate chain was exported
+    Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @W-3.1 @W-3.2 @W-3.3
@@ -20,6 +21,6 @@ Feature: Step four, example two - the encrypted busybox with the online KBC
   Scenario: Each online connection has a new symmetric key, and each request a guid of its own
     Given a relay on the host that keeps what guests send to the KBS
     When the encrypted busybox is started twice with the online KBC through the relay
-    Then both pods are Running
+    Then both pods are Running, which W-3.3 proves
     And the KBS recorded two connections with different symmetric keys
     And every request that the guests sent carried a guid of its own

@@ -2,8 +2,9 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
   The whole keyset is injected at launch; the guest asks nobody at run time.
 
   Background:
-    Given the SEV certificate chain was exported
+    Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @W-4.1 @W-4.2 @W-4.3
@@ -19,8 +20,8 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
   @W-4.4
   Scenario: The offline KBC never talks to the KBS at run time
     When the encrypted busybox is started with the offline KBC and a digest of its own
-    Then the pod is Running
+    Then the pod is Running, which W-4.3 proves
     And the KBS has seen that launch once, and recorded no connection for it
     When the encrypted busybox is started with the online KBC and a digest of its own
-    Then the pod is Running
+    Then the pod is Running, which W-3.3 proves
     And the KBS has seen that launch more than once, and recorded its connection

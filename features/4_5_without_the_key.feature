@@ -2,8 +2,9 @@ Feature: Step four, example two - without the key, no encrypted container
   What the host can see of the image is worth nothing without the KBS's answer.
 
   Background:
-    Given the SEV certificate chain was exported
+    Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @W-5.1
@@ -12,7 +13,7 @@ Feature: Step four, example two - without the key, no encrypted container
     When the encrypted busybox is started with an online KBC that asks there
     Then the pod is refused at its image, for want of the decryption key
     When the encrypted busybox is started with the online KBC and a digest of its own
-    Then the pod is Running
+    Then the pod is Running, which W-3.3 proves
 
   @W-5.1
   Scenario: With a bundle that lacks the key the encrypted busybox does not run
@@ -21,4 +22,4 @@ Feature: Step four, example two - without the key, no encrypted container
     Then the pod is refused at its image, for want of the decryption key
     Given a keyset of the suite's own with the guide's key
     When the encrypted busybox is started with the offline KBC on that keyset
-    Then the pod is Running
+    Then the pod is Running, which W-4.3 proves

@@ -2,8 +2,9 @@ Feature: Appendix - a policy releases the key to one launch digest only
   The tenant computes the digest of the guest that may have the key, and the KBS holds every launch to it.
 
   Background:
-    Given the SEV certificate chain was exported
+    Given the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
 
   @A-2.1 @A-2.2 @A-2.3
@@ -11,7 +12,7 @@ Feature: Appendix - a policy releases the key to one launch digest only
     Given a configuration of its own for the encrypted busybox with the online KBC
     Then its firmware, kernel and initrd are the files that the lab file pins
     When the encrypted busybox is started on that configuration
-    Then the pod is Running
+    Then the pod is Running, which K-1.5 proves
     And its VM was started with the firmware, kernel and initrd of its kata configuration
     And its command line ends in its configuration's kernel parameters
     And the KBS recorded the launch under the digest that the suite computes
@@ -53,7 +54,7 @@ Feature: Appendix - a policy releases the key to one launch digest only
     And the KBS refuses the key to that launch with "Policy validation failed: fw digest not valid"
     Given a policy that lists its digest is set for the online KBC
     When the encrypted busybox is started on that configuration
-    Then the pod is Running
+    Then the pod is Running, which A-2.6 proves
 
   @A-2.7
   Scenario: With another digest in the policy the KBS refuses the launch secret to the offline KBC
@@ -64,4 +65,4 @@ Feature: Appendix - a policy releases the key to one launch digest only
     Then the pod is refused at its launch with "Policy validation failed: fw digest not valid"
     Given a policy that lists its digest is set for the offline KBC
     When the encrypted busybox is started on that configuration
-    Then the pod is Running
+    Then the pod is Running, which A-2.6 proves

@@ -7,7 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING, Literal
 
 from lab.deadline import Deadline
-from lab.errors import LabError
+from lab.errors import LabError, NotProven
 from lab.journal import STATE
 from lab.provisioning import Provisioning, Sight
 
@@ -56,7 +56,7 @@ class FetchedFile:
             found = self._host.sha256(part)
             if found != self._source.sha256:
                 origin = self._source.url or self._source.path
-                raise LabError(
+                raise NotProven(
                     f"{origin}: refused, its SHA-256 is {found} and the lab file says {self._source.sha256}"
                 )
             self._host.run("mv --force -- %s %s", part, self._path)

@@ -63,6 +63,15 @@ class Borrowing:
 
     def node_file(self, path: str, data: bytes) -> None:
         """Put `data` in the place of a file of the node's that others use too. Needs a permission."""
+        self._back_up(path)
+        self._host.write_file(path, data)
+
+    def node_file_from(self, path: str, source: str) -> None:
+        """Put a copy of another file of the host there: an initrd is too big to go by the runner."""
+        self._back_up(path)
+        self._host.copy_file(source, path)
+
+    def _back_up(self, path: str) -> None:
         if not self._lab.permissions.node_configuration:
             raise NotPermitted("node_configuration", f"writing {path} on the node")
         backup = f"{STATE}/backup/{self._journal.run}{path}"
@@ -70,7 +79,6 @@ class Borrowing:
         self._take("file", path=path, backup=backup, sha256=self._host.sha256(path))
         part = f"{backup}.part"
         self._host.run("cp --archive --reflink=auto -- %s %s && mv -- %s %s", path, part, part, backup)
-        self._host.write_file(path, data)
 
     def new_file(self, path: str, data: bytes) -> None:
         """Make a file of the suite's own, in a folder of its own."""
@@ -131,16 +139,6 @@ class Borrowing:
         """Undo every loan, newest first. Raises LabError with all that could not be given back."""
         self._return(list(reversed(self._loans)))
         self._loans.clear()
-
-    def give_back_pod(self, namespace: str, name: str) -> None:
-        """Give back one pod before the others."""
-        mine = [
-            loan
-            for loan in self._loans
-            if loan.kind == "pod" and (loan.details["namespace"], loan.details["name"]) == (namespace, name)
-        ]
-        self._return(mine)
-        self._loans = [loan for loan in self._loans if loan not in mine]
 
     def restore(self) -> int:
         """Give back what killed runs left, and return how many loans that were."""

@@ -7,7 +7,7 @@ import uuid
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError, NotProven, Unreachable
+from lab.errors import LabError, MalformedRow, NotProven, Unreachable
 from lab.kbs.database import KbsDatabase
 from lab.kbs.service import KbsService, OnlineAnswer
 from lab.parsers.docker import parse_network
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from lab.record import Record
     from lab.secret import Secret
 
+# Layers are wrapped with AES-256 (attestation-agent v0.3.0, src/kbc_modules/online_sev_kbc/mod.rs).
+KEY_SIZE = 32
+
 VALIDATED = "Policy validated succesfully. Connection:"  # sic, simple-kbs 0.1.1, src/grpc/mod.rs
+
+# The log is read back to a pod's start, and this many seconds further for what came before and after it.
+LOG_SLACK = 300
+LOG_LIMIT = 64 << 20
 
 
 class Broker:
@@ -68,7 +75,10 @@ class Broker:
         network = self._profile.kbs.network
         inspected = self._host.run("docker network inspect %s", network, check=False, reads=True)
         if inspected.exit_code != 0:
-            raise NotProven(f"docker knows no network {network}: {inspected.stderr.strip()}", owner="K-1.3")
+            said = inspected.stderr.strip()
+            if network not in said:
+                raise NotProven(f"docker does not answer: {said}", owner="C-3.1")
+            raise NotProven(f"docker knows no network {network}: {said}", owner="K-1.3")
         found = [c for c in parse_network(inspected.stdout) if re.search(pattern, c.name)]
         if len(found) != 1:
             names = ", ".join(container.name for container in found) or "none"
@@ -97,7 +107,7 @@ class Broker:
             name, _, port = address.rpartition(":")
             local = self._open_until.enter_context(self._host.forward(name, int(port)))
             address = f"127.0.0.1:{local}"
-        service = KbsService(address, record=self._record)
+        service = KbsService(address, record=self._record, name=self.guest_address)
         self._open_until.callback(service.close)
         return service
 
@@ -111,6 +121,25 @@ class Broker:
             raise NotProven(f"simple-kbs does not answer: {error.cause}", owner="K-1.3") from None
         if answer.status in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
             raise NotProven(f"simple-kbs does not answer: {answer.status} {answer.text}", owner="K-1.3")
+
+    def wrong_stock(self) -> list[str]:
+        """What is wrong with the guide's key and keyset in the database; empty where nothing is."""
+        key, keyset_id = self._profile.kbs.key_id, self._profile.kbs.keyset_id
+        wrong = []
+        if not self.database.secret_exists(key):
+            wrong.append(f"the KBS's database has no secret {key}")
+        elif (size := self.database.secret_size(key)) != KEY_SIZE:
+            what = "no base64" if size is None else f"{size} bytes long"
+            wrong.append(f"the secret {key} in the KBS's database is {what}, not a key of {KEY_SIZE} bytes")
+        try:
+            keyset = self.database.keyset(keyset_id)
+        except MalformedRow as error:
+            return [*wrong, str(error)]
+        if keyset is None:
+            wrong.append(f"the KBS's database has no keyset {keyset_id}")
+        elif key not in keyset.keys:
+            wrong.append(f"the keyset {keyset_id} lists {', '.join(keyset.keys) or 'nothing'}, and not {key}")
+        return wrong
 
     def launches(self, digest: str) -> list[Connection]:
         """The online launches with this digest that the KBS recorded, oldest first."""
@@ -136,18 +165,36 @@ class Broker:
         return self._running(self._profile.kbs.database_container)
 
     def validations(self, digest: str) -> list[str]:
-        """Lines of the KBS's log that tell of a request whose launch had this digest and met its policies."""
+        """Lines of the KBS's log that tell of a request whose launch had this digest and met its policies.
+
+        Of a launch of the last minutes: with `RUST_LOG=debug`, as its compose file sets, the log grows fast.
+        """
         servers = self.servers()
         if len(servers) != 1:
-            raise LabError(f"one running container should be simple-kbs' server, found {servers or 'none'}")
-        log = self._host.run("docker logs %s 2>&1", servers[0], output_limit=64 << 20, reads=True, quiet=True)
+            found = ", ".join(servers) or "none"
+            raise NotProven(
+                f"one running container should be simple-kbs' server, found {found}", owner="K-1.3"
+            )
+        since = f"{int(self._lab.timeouts.pod_running) + LOG_SLACK}s"
+        log = self._host.run(
+            "docker logs --since %s %s 2>&1",
+            since,
+            servers[0],
+            output_limit=LOG_LIMIT,
+            reads=True,
+            quiet=True,
+        )
+        if log.truncated:
+            raise LabError(f"the log of {servers[0]} has more than {LOG_LIMIT} bytes since {since} ago")
         lines = [line for line in log.lines if VALIDATED in line and digest in line]
         self._record.evidence(f"the KBS's log about {digest}", "\n".join(lines) or "nothing")
         return lines
 
     def _running(self, pattern: str) -> list[str]:
-        names = self._host.run("docker ps --format '{{.Names}}'", reads=True).lines
-        return [name for name in names if re.search(pattern, name)]
+        listed = self._host.run("docker ps --format '{{.Names}}'", check=False, reads=True)
+        if not listed.succeeded:
+            raise NotProven(f"docker does not answer: {listed.stderr.strip()}", owner="C-3.1")
+        return [name for name in listed.lines if re.search(pattern, name)]
 
 
 def refused_for_good(answer: OnlineAnswer) -> bool:

@@ -90,10 +90,11 @@ class ConfidentialPods:
 
     def configure_node(self, kbc: KbcName) -> KataConfiguration:
         """The guide's own way: the node's TOML and initrd are set for the KBC, until the scenario ends."""
+        initrd = self._profile.kata.sev_initrd
+        if not self._host.exists(initrd):
+            raise NotProven(f"the host has no {initrd}: the operator has not installed kata", owner="O-3.1")
         node = self._for_kbc(self.node_configuration(), kbc, None)
-        self._borrowing.node_file(
-            self._profile.kata.sev_initrd, self._host.read_file(self._artefacts.initrd(kbc))
-        )
+        self._borrowing.node_file_from(initrd, self._artefacts.initrd(kbc))
         self._borrowing.node_file(node.path, node.text.encode())
         self._record.evidence(f"kata configuration {node.path}", node.text)
         return node
@@ -101,14 +102,15 @@ class ConfidentialPods:
     def start(self, configuration: KataConfiguration, *, may_heal: bool = True) -> Pod:
         """Start the encrypted busybox on a configuration of its own, or on the node's.
 
-        With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no.
+        With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no or knows
+        nothing of the launch.
         """
         offline = configuration.secret_type == self._profile.kbc.offline.secret_type
         on_node = configuration.path == self._profile.kata.sev_configuration
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
             if stage is Stage.IMAGE and KEY_REFUSED in message:
-                return offline or not may_heal or self._refused_by_kbs(pod)
+                return offline or not may_heal or self._is_without_hope(pod)
             return refused_for_good(pod, stage, message) or NOT_DECRYPTED in message
 
         return self._workloads.start(
@@ -131,16 +133,10 @@ class ConfidentialPods:
         Raises NotProven where the pod does not run.
         """
         pod = self.start(configuration)
-        self.require_running(pod)
+        self._workloads.require_running(pod, "K-1.5")
         launch = self.launch_of(pod)
         self._workloads.stop(pod)
         return launch
-
-    def require_running(self, pod: Pod) -> None:
-        """Wait until a pod that is a precondition runs. Raises NotProven where it does not."""
-        outcome = self._workloads.outcome(pod)
-        if not outcome.running:
-            raise NotProven(f"the encrypted busybox does not run: {outcome.message}", owner="K-1.5")
 
     def _measure(self, pod: Pod) -> Launch:
         launch = self._launches_on_host.of(pod.namespace, pod.name, pod.uid)
@@ -177,9 +173,12 @@ class ConfidentialPods:
                 raise LabError("the offline KBC is given no address")
         return chosen.with_kernel_params(f"{NONCE_PARAMETER}={nonce()}")
 
-    def _refused_by_kbs(self, pod: Pod) -> bool:
-        """Whether the KBS itself refuses this launch's key, asked for the launch that it recorded."""
+    def _is_without_hope(self, pod: Pod) -> bool:
+        """Whether this launch will never have the key: the KBS refuses it, or never recorded the launch.
+
+        It records an online launch before the guest starts (simple-kbs 0.1.1, src/request.rs).
+        """
         if self._launches_on_host.of(pod.namespace, pod.name, pod.uid) is None:
             return False
         answer = self._broker.key_for(self.launch_of(pod).digest)
-        return answer is not None and refused_by_policy(answer)
+        return answer is None or refused_by_policy(answer)

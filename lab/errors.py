@@ -107,6 +107,10 @@ class ForwardRefused(LabError):  # noqa: N818 - reads better at its raise sites
         self.cause = cause
 
 
+class MalformedRow(LabError):  # noqa: N818 - reads better at its raise sites
+    """A row of the KBS's database holds what neither the suite nor the KBS can read."""
+
+
 class ApiRefused(LabError):  # noqa: N818 - reads better at its raise sites
     """The Kubernetes API answered a request with a refusal: its HTTP status, its reason and its message."""
 

@@ -23,8 +23,11 @@ PATIENCE = 10
 
 CHUNK = 1 << 16
 
+# sudo's secure_path on Red Hat's family lacks /usr/local, where crictl and others are put by hand.
 # `timeout` itself dies of the signal that its command died of; `exit $?` makes an exit code of it.
-_UNDER_TIMEOUT = 'timeout --kill-after={kill} {seconds} sh -c "$0"; exit $?'
+_UNDER_TIMEOUT = (
+    'PATH=$PATH:/usr/local/sbin:/usr/local/bin; timeout --kill-after={kill} {seconds} sh -c "$0"; exit $?'
+)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lab.held import Held, holding
 from lab.link import BOOT_ID, Link
 from lab.printable import shortened
 from lab.record import Wait
-from lab.remote_files import FileStatus, RemoteFiles
+from lab.remote_files import FileStatus, RemoteFiles, beside
 from lab.transcript import transcript
 
 if TYPE_CHECKING:
@@ -135,6 +135,13 @@ class Host:
 
         new, target = self._with_files(put, again=False)
         self._script(_PUT_IN_PLACE, path, new, target, f"{mode:o}", owner or "")
+
+    def copy_file(self, source: str, path: str) -> None:
+        """Put a copy of another file of the host in the place of a file, as `write_file` does."""
+        target = self._with_files(lambda files: files.real_path(path))
+        new = beside(target)
+        self.run("cp -- %s %s", source, new, quiet=True, deadline=self._lab.timeouts.download)
+        self._script(_PUT_IN_PLACE, path, new, target, "644", "")
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or directory at `path`."""

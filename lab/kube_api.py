@@ -83,9 +83,10 @@ class KubeApi:
         with self._clear(f"{method} {path}"):
             try:
                 return self._send(method, path, body, query, TIMEOUT)
-            except ProtocolError:
-                # A kept-alive connection that the server closed is noticed only by using it.
-                if method != "GET":
+            except (ProtocolError, ApiException) as error:
+                # A kept-alive connection that the server closed is noticed only by using it, and a new one
+                # may break in TLS' handshake, which the kubernetes package tells as status 0.
+                if method != "GET" or (isinstance(error, ApiException) and error.status):
                     raise
             return self._send(method, path, body, query, TIMEOUT)
 
@@ -142,7 +143,7 @@ class KubeApi:
         try:
             yield
         except ApiException as error:
-            raise _refusal(what, error) from None
+            raise _refusal(what, error, self._hindrance()) from None
         except HTTPError as error:
             cause = self._hindrance() or _cause(error)
             raise Unreachable("cluster", f"the Kubernetes API does not answer: {cause}") from None
@@ -159,11 +160,11 @@ def path_of(api_version: str, plural: str, namespace: str | None, name: str | No
     return "/".join(parts)
 
 
-def _refusal(what: str, error: ApiException) -> ApiRefused | Unreachable:
+def _refusal(what: str, error: ApiException, hindrance: str | None) -> ApiRefused | Unreachable:
     status = int(error.status or 0)
     if status == 0:
-        # How the kubernetes package says that TLS failed.
-        return Unreachable("cluster", f"TLS fails: {shortened(str(error.reason), 300)}")
+        # How the kubernetes package says that TLS failed; a way that leads nowhere looks like that, too.
+        return Unreachable("cluster", hindrance or f"TLS fails: {shortened(str(error.reason), 300)}")
     body = str(error.body or "")
     try:
         answer = json.loads(body)

@@ -234,9 +234,7 @@ class Timeouts(Section):
     download: Seconds = 900
     """For one file from outside."""
     pod_running: Seconds = 300
-    """Until a pod runs."""
-    pod_refused: Seconds = 300
-    """Until a pod that must not run has been refused."""
+    """Until a pod runs, or has been refused."""
     pod_deleted: Seconds = 120
     """Until a deleted pod is gone."""
 

@@ -35,15 +35,13 @@ class LaunchPolicies:
     def clear(self) -> None:
         """No policy on the guide's key and keyset while the scenario runs."""
         key, keyset = self._profile.kbs.key_id, self._profile.kbs.keyset_id
+        if wrong := self._broker.wrong_stock():
+            raise NotProven(wrong[0], owner="K-1.4")
         database = self._broker.database
-        if not database.secret_exists(key):
-            raise NotProven(f"the KBS's database has no secret {key}", owner="K-1.4")
-        stock = database.keyset(keyset)
-        if stock is None:
-            raise NotProven(f"the KBS's database has no keyset {keyset}", owner="K-1.4")
         if database.policy_of_secret(key) is not None:
             self._borrowing.policy_on_secret(key, None)
-        if stock.policy_id is not None:
+        stock = database.keyset(keyset)
+        if stock is not None and stock.policy_id is not None:
             self._borrowing.policy_on_keyset(keyset, None)
 
     def write(self, digests: list[str]) -> int:

@@ -28,6 +28,8 @@ def take(host: Host, run: str, *, who: str, seconds: float) -> Held:
     first = held.read_line(deadline)
     if first == "locked":
         return held
-    other = held.read_line(deadline) if first == "busy" else first
+    other = held.read_line(deadline) if first == "busy" else None
     held.close()
+    if first != "busy":
+        raise NotProven(f"the host's lock {lock} cannot be taken: {first or 'the command said nothing'}")
     raise NotProven(f"another run works on this host: {other or 'unknown'}; wait for its end")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from lab.errors import LabError, NotPermitted, NotProven
+from lab.errors import CommandFailed, DeadlineExceeded, LabError, NotPermitted, NotProven
 from lab.record import Operation
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ class Change(Protocol):
         """Look at the lab; changes nothing."""
 
     def apply(self) -> None:
-        """Make the change; called only where `look` says that it is needed."""
+        """Make the change; called only where `look` says that it is needed.
+
+        Raises CommandFailed, DeadlineExceeded or NotProven where the lab does not let it come about.
+        """
 
 
 class Provisioning:
@@ -55,15 +58,18 @@ class Provisioning:
         self._permissions = permissions
         self._record = record
         self._settled: set[str] = set()
+        self._failed: dict[str, NotProven] = {}
 
     def ensure(self, change: Change) -> None:
         """Make sure that a change holds.
 
-        Raises NotProven where it does not and the mode or the permissions forbid to make it, and LabError
-        where it was made and does not hold all the same.
+        Raises NotProven where it does not and the mode or the permissions forbid to make it, or making it
+        failed, once in a run; and LabError where it was made and does not hold all the same.
         """
         if change.name in self._settled:
             return
+        if failed := self._failed.get(change.name):
+            raise NotProven(failed.cause, owner=failed.owner)
         started = time.monotonic()
         before = change.look()
         after = before
@@ -76,12 +82,24 @@ class Provisioning:
                 )
             if change.permission and not getattr(self._permissions, change.permission):
                 raise NotPermitted(change.permission, change.name)
-            change.apply()
+            self._apply(change)
             after = change.look()
         self._enter(change, before, after, started, applied=True)
         if not after.holds:
             raise LabError(f"{change.name}: made, but afterwards {after.found} (before: {before.found})")
         self._settled.add(change.name)
+
+    def _apply(self, change: Change) -> None:
+        try:
+            change.apply()
+        except NotProven as failure:
+            self._fail(change, failure.cause, failure.owner)
+        except (CommandFailed, DeadlineExceeded) as failure:
+            self._fail(change, str(failure), None)
+
+    def _fail(self, change: Change, cause: str, owner: str | None) -> NoReturn:
+        self._failed[change.name] = NotProven(f"{change.name}: {cause}", owner=owner or change.clause)
+        raise self._failed[change.name] from None
 
     def _enter(self, change: Change, before: Sight, after: Sight, started: float, *, applied: bool) -> None:
         self._record.operation(

@@ -75,8 +75,7 @@ class RemoteFiles:
 
     def write_new(self, path: str, data: bytes) -> str:
         """Write `data` to a new file beside `path`, readable by its owner only; its path."""
-        folder, name = posixpath.split(path)
-        temporary = posixpath.join(folder, f".{name}.{secrets.token_hex(6)}.new")
+        temporary = beside(path)
         with self._lock, _about(path):
             with self._client.open(temporary, "wbx") as file:
                 try:
@@ -121,6 +120,12 @@ class RemoteFiles:
     def close(self) -> None:
         """End the session."""
         self._client.close()
+
+
+def beside(path: str) -> str:
+    """A name for a file that is to take the place of the one at `path`."""
+    folder, name = posixpath.split(path)
+    return posixpath.join(folder, f".{name}.{secrets.token_hex(6)}.new")
 
 
 @contextlib.contextmanager

@@ -10,10 +10,13 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
-from lab.errors import DeadlineExceeded
+from lab.errors import DeadlineExceeded, NotProven
+from lab.runtime_class import require_runtime_class
+from lab.sev_node import only_on, require_ready, sev_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """Where on its way to Running a pod was refused."""
+    """Where on its way to Running a pod was refused; `START` where nothing refused it and it does not run."""
 
+    START = "start"
     LAUNCH = "launch"
     IMAGE = "image"
     CONTAINER = "container"
@@ -49,6 +53,13 @@ class Outcome:
         """Stage and words of a refusal."""
         return self.stage or Stage.CONTAINER, self.message
 
+    def __str__(self) -> str:
+        """The outcome in one sentence."""
+        if self.stage is None:
+            return self.message
+        at = "" if self.stage is Stage.START else f", refused at its {self.stage}"
+        return f"not Running{at}: {self.message}"
+
 
 @dataclass(frozen=True)
 class Pod:
@@ -60,9 +71,12 @@ class Pod:
     final: Callable[[Pod, Stage, str], bool] = field(compare=False, repr=False)
 
 
+# simple-kbs 0.1.1, src/grpc/mod.rs
+POLICY_REFUSED = "Policy validation failed"
+
 # A refusal with one of these words cannot heal by itself: the same launch gets the same answer.
 FINAL_AT_LAUNCH = (
-    "Policy validation failed",
+    POLICY_REFUSED,
     "Measurement Verification Failed",
     "Cannot fulfill secret request",
     "Failed to package secret",
@@ -75,15 +89,28 @@ FINAL_AT_LAUNCH = (
 )
 
 
+# client-go puts it before a message after ten similar events (tools/record/events_cache.go).
+COMBINED = "(combined from similar events): "
+
+# What a guest's program that ignores TERM may take to end; Kubernetes' own 30 s would add up.
+GRACE_SECONDS = 5
+
+
 def nonce() -> str:
     """A short name part that no other launch has."""
     return secrets.token_hex(5)
 
 
 def manifest(
-    *, name: str, namespace: str, image: str, runtime_class: str, annotations: dict[str, str] | None = None
+    *,
+    name: str,
+    namespace: str,
+    node: str,
+    image: str,
+    runtime_class: str,
+    annotations: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The guide's pod (guide: 示例一, 示例二) under a name of its own."""
+    """The guide's pod (guide: 示例一, 示例二) under a name of its own, on the node that is looked at."""
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -94,22 +121,41 @@ def manifest(
             "annotations": annotations or {},
         },
         "spec": {
+            "affinity": only_on(node),
             "containers": [{"name": "workload", "image": image, "imagePullPolicy": "Always"}],
             "dnsPolicy": "ClusterFirst",
             "restartPolicy": "Never",
             "runtimeClassName": runtime_class,
+            "terminationGracePeriodSeconds": GRACE_SECONDS,
         },
     }
 
 
 class Workloads:
-    """Starts pods and judges how their start ends."""
+    """Starts pods and judges how their start ends.
 
-    def __init__(self, *, lab: LabFile, cluster: Cluster, borrowing: Borrowing, record: Record) -> None:
+    `lasting` holds the refusals that outlasted a deadline in this run: a later pod that meets the same one
+    is not waited for again.
+    """
+
+    def __init__(
+        self,
+        *,
+        lab: LabFile,
+        cluster: Cluster,
+        borrowing: Borrowing,
+        record: Record,
+        lasting: set[tuple[Stage, str]],
+    ) -> None:
         self._lab = lab
         self._cluster = cluster
         self._borrowing = borrowing
         self._record = record
+        self._lasting = lasting
+
+    @cached_property
+    def _node(self) -> str:
+        return sev_node(self._lab, self._cluster)
 
     def start(
         self,
@@ -120,12 +166,18 @@ class Workloads:
         config_path: str | None = None,
         final: Callable[[Pod, Stage, str], bool] | None = None,
     ) -> Pod:
-        """Create a pod; with `config_path`, on a kata configuration of its own."""
+        """Create a pod; with `config_path`, on a kata configuration of its own.
+
+        Raises NotProven where its node takes no pods, or its RuntimeClass is not as the operator makes it.
+        """
+        require_ready(self._cluster, self._node)
+        require_runtime_class(self._cluster, runtime_class)
         annotations = {"io.katacontainers.config_path": config_path} if config_path else {}
         created = self._borrowing.pod(
             manifest(
                 name=f"conformance-{kind}-{nonce()}",
                 namespace=self._lab.cluster.namespace,
+                node=self._node,
                 image=image,
                 runtime_class=runtime_class,
                 annotations=annotations,
@@ -152,8 +204,12 @@ class Workloads:
             ended = exit_of(current)
             if ended is not None:
                 return Outcome(Stage.CONTAINER, ended)
-            seen = refusals(events)
-            return next((refusal for refusal in seen if pod.final(pod, *refusal.told)), None)
+            for refusal in refusals(events):
+                if pod.final(pod, *refusal.told):
+                    return refusal
+                if refusal.told in self._lasting:
+                    return Outcome(refusal.stage, f"{refusal.message} (as another pod, to its deadline)")
+            return None
 
         deadline = Deadline(self._lab.timeouts.pod_running)
         try:
@@ -162,10 +218,36 @@ class Workloads:
             )
         except DeadlineExceeded as late:
             seen = refusals(self._cluster.events(pod.namespace, pod.uid))
-            stage = seen[-1].stage if seen else Stage.LAUNCH
-            return Outcome(stage, f"{late}; {seen[-1].message}" if seen else str(late))
+            if not seen:
+                return Outcome(Stage.START, str(late))
+            self._lasting.add(seen[-1].told)
+            return Outcome(seen[-1].stage, f"{seen[-1].message} (still so after {deadline.seconds:.0f} s)")
         finally:
             self.keep_evidence(pod)
+
+    def require_running(self, pod: Pod, owner: str) -> None:
+        """Wait until a pod runs whose running is the business of the clause `owner`.
+
+        Raises NotProven where it does not.
+        """
+        outcome = self.outcome(pod)
+        if not outcome.running:
+            raise NotProven(str(outcome), owner=owner)
+
+    def require_refusal(self, pod: Pod, stage: Stage, words: str) -> None:
+        """Wait until a pod is refused at this stage, with these words.
+
+        Raises AssertionError where it runs, or a container of it ever did, and where the KBS refuses it for
+        another reason; NotProven where something else kept it from running: that says nothing of the KBS.
+        """
+        outcome = self.outcome(pod)
+        assert not outcome.running, "the pod is Running, and should have been refused"
+        assert not self.ever_started(pod), f"a container of the refused pod was started: {outcome.message}"
+        if (outcome.stage, words in outcome.message) == (stage, True):
+            return
+        said = f"not refused at its {stage} with {words!r}, but {outcome}"
+        assert POLICY_REFUSED not in outcome.message, said
+        raise NotProven(said)
 
     def keep_evidence(self, pod: Pod) -> None:
         """Keep the pod's object and its events as they are now."""
@@ -173,11 +255,6 @@ class Workloads:
         events = self._cluster.events(pod.namespace, pod.uid)
         lines = [f"{event.get('reason')}\t{event.get('message')}" for event in events]
         self._record.evidence(f"events of pod {pod.name}", "\n".join(lines))
-
-    def still_running(self, pod: Pod) -> bool:
-        """Whether the pod is Running and ready now, with no container restarted."""
-        current = self._cluster.get("Pod", pod.name, pod.namespace)
-        return current is not None and current["metadata"]["uid"] == pod.uid and is_ready(current)
 
     def ever_started(self, pod: Pod) -> bool:
         """Whether any container of the pod was ever started."""
@@ -215,7 +292,7 @@ def refusals(events: list[dict[str, Any]]) -> list[Outcome]:
     """The refusals that a pod's events tell, oldest first."""
     found = []
     for event in events:
-        message = event.get("message", "")
+        message = event.get("message", "").removeprefix(COMBINED)
         if event.get("reason") == "FailedCreatePodSandBox":
             found.append(Outcome(Stage.LAUNCH, message))
         elif event.get("reason") == "Failed" and message.startswith("Failed to pull image"):

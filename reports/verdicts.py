@@ -13,7 +13,7 @@ from lab.verdict import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-REASON_LENGTH: Final = 400
+REASON_LENGTH: Final = 600
 WORST_FIRST: Final = (
     Verdict.FAILED,
     Verdict.BROKEN,
@@ -74,6 +74,10 @@ def one_line(error: BaseException) -> str:
         line = "interrupted"
     else:
         line = f"{type(error).__name__}: {first}" if first else type(error).__name__
+    return _shortened(line)
+
+
+def _shortened(line: str) -> str:
     return line if len(line) <= REASON_LENGTH else line[: REASON_LENGTH - 1] + "…"
 
 
@@ -83,7 +87,9 @@ def judge(error: BaseException, contacts: Contacts) -> Outcome:
         case Unreachable():
             return contacts.judge(error)
         case NotProven():
-            return Outcome(Verdict.NOT_PROVEN, error.cause, error.owner)
+            return Outcome(
+                Verdict.NOT_PROVEN, _shortened(error.cause.strip().partition("\n")[0]), error.owner
+            )
         case pytest.skip.Exception():
             verdict = Verdict.NOT_PROVEN
         case NotApplicable():

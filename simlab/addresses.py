@@ -1,4 +1,4 @@
-"""Addresses and ports inside a lab's network namespace; every lab has the same ones, as every lab has its own."""
+"""Addresses and ports inside a lab's network namespace; all labs have the same, as each has its own."""
 
 from __future__ import annotations
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The folder of one lab. `host` is the simulated host's root; `world` is what lies outside of that host."""
+    """The folder of one lab: the simulated host's root, and the world that lies outside of that host."""
 
     root: Path
 
     @property
     def host(self) -> Path:
-        """Root directory of the simulated host, as a shell on it sees it (`/usr` and the like are bound in)."""
+        """Root directory of the simulated host; `/usr` and the like are bound into it for a shell."""
         return self.root / "host"
 
     @property
     def world(self) -> Path:
-        """What is not on the host: the internet's files, registry blobs, the PSP's fuses, private keys of CAs."""
+        """What is not on the host: the internet's files, registry blobs, the PSP's fuses, keys of CAs."""
         return self.root / "world"
 
     @property

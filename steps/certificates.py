@@ -13,6 +13,12 @@ def export_chain(platform: Platform) -> None:
     platform.ensure_exported()
 
 
+@given("the platform's SEV certificate chain is exported and verifies")
+def require_good_chain(platform: Platform) -> None:
+    """Precondition: clause W-2.2 owns the fact."""
+    platform.require_good_chain()
+
+
 @then("every signature of the chain verifies, up to the platform vendor's root")
 def verify_chain(platform: Platform) -> None:
     """Clause W-2.2."""
@@ -23,4 +29,5 @@ def verify_chain(platform: Platform) -> None:
 @then("the chain's PDH is the one that the platform reports")
 def name_this_platform(platform: Platform) -> None:
     """Clause W-2.2: another machine's chain verifies as well."""
-    assert platform.exported_pdh() == platform.reported_pdh(), "the chain is another platform's"
+    exported, reported = platform.exported_pdh(), platform.reported_pdh()
+    assert exported == reported, "the chain is another platform's"

@@ -49,25 +49,18 @@ def reach_database(broker: Broker, profile: Profile) -> None:
     assert broker.database_at(address).last_policy_id() >= 0
 
 
-@then("the database holds the guide's key")
-def hold_key(broker: Broker, profile: Profile) -> None:
+@then("the database holds the guide's key, and the guide's keyset lists it")
+def hold_key(broker: Broker) -> None:
     """Clause K-1.4."""
-    assert broker.database.secret_exists(profile.kbs.key_id), f"no secret {profile.kbs.key_id}"
-
-
-@then("the guide's keyset lists the guide's key")
-def list_key(broker: Broker, profile: Profile) -> None:
-    """Clause K-1.4."""
-    keyset = broker.database.keyset(profile.kbs.keyset_id)
-    assert keyset is not None, f"no keyset {profile.kbs.keyset_id}"
-    assert profile.kbs.key_id in keyset.keys, f"{keyset.keyset_id} lists {keyset.keys}"
+    wrong = broker.wrong_stock()
+    assert wrong == [], "; ".join(wrong)
 
 
 @then("the KBS recorded the launch under the digest that the suite computes")
 def record_launch(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clauses A-2.3, K-1.5: the KBS records a launch only after the PSP's measurement of it verified."""
     launch = confidential_pods.launch_of(pod)
-    assert len(broker.launches(launch.digest)) == 1, f"launches recorded with {launch.digest}"
+    assert broker.launches(launch.digest), f"no launch recorded with {launch.digest}"
 
 
 @then("the KBS gives the key to that launch when the suite asks")
@@ -85,7 +78,8 @@ def refuse_key(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod, ca
     launch = confidential_pods.launch_of(pod)
     answer = broker.key_for(launch.digest)
     assert answer is not None, f"the KBS recorded no launch with {launch.digest}"
-    assert (answer.status, answer.text) == ("INTERNAL", cause)
+    assert answer.status != "OK", "the KBS gave the key to a launch that its policy does not list"
+    assert (answer.status, answer.text) == ("INTERNAL", cause), f"{answer.status} {answer.text}"
 
 
 @then("the KBS has seen that launch once, and recorded no connection for it")
@@ -100,7 +94,7 @@ def see_once(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> N
 def see_more(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clause W-4.4, the control: a KBC that does talk to the KBS is seen doing so."""
     launch = confidential_pods.launch_of(pod)
-    assert len(broker.launches(launch.digest)) == 1, "an online launch has no connection"
+    assert broker.launches(launch.digest), "an online launch has no connection"
     assert len(broker.validations(launch.digest)) > 1, "the KBS's log does not show the key request"
 
 

@@ -115,11 +115,14 @@ def repeat_digest(confidential_pods: ConfidentialPods, known_launch: Launch, pod
 
 @then("the KBS recorded two connections with different symmetric keys")
 def connect_separately(confidential_pods: ConfidentialPods, broker: Broker, pods: list[Pod]) -> None:
-    """Clause W-3.4: compared by the database, the keys stay there."""
+    """Clause W-3.4: compared by the database, the keys stay there.
+
+    A sandbox that kubelet had to start anew leaves a connection more.
+    """
     launches = [broker.launches(confidential_pods.launch_of(pod).digest) for pod in pods]
+    assert all(launches), f"connections of each launch: {launches}"
     ids = [launch.id for recorded in launches for launch in recorded]
-    assert [len(recorded) for recorded in launches] == [1, 1], f"connections of each launch: {launches}"
-    assert broker.database.distinct_symkeys(ids) == 2, f"the connections {ids} share a symmetric key"
+    assert broker.database.distinct_symkeys(ids) == len(ids), f"connections of {ids} share a symmetric key"
 
 
 @then("every request that the guests sent carried a guid of its own")

@@ -22,7 +22,8 @@ from lab.workload import Pod, Stage, Workloads
 def find_runtime_classes(run: Run, cluster: Cluster, profile: Profile) -> None:
     """Clause O-3.2."""
     run.record.evidence("handlers of the RuntimeClasses", handlers_of(cluster))
-    assert wrong_runtime_classes(cluster, profile.runtime_classes) == []
+    wrong = wrong_runtime_classes(cluster, profile.runtime_classes)
+    assert wrong == [], "; ".join(wrong)
 
 
 @given("the RuntimeClass for unencrypted images exists with the handler of its name")
@@ -111,10 +112,10 @@ def configure_own(
 
 
 @given("a running encrypted busybox with the online KBC, whose launch digest is known", target_fixture="pod")
-def run_online(confidential_pods: ConfidentialPods) -> Pod:
+def run_online(confidential_pods: ConfidentialPods, workloads: Workloads) -> Pod:
     """Precondition: clause K-1.5 owns the fact."""
     pod = confidential_pods.start(confidential_pods.configure("online"))
-    confidential_pods.require_running(pod)
+    workloads.require_running(pod, "K-1.5")
     confidential_pods.launch_of(pod)
     return pod
 
@@ -123,29 +124,29 @@ def run_online(confidential_pods: ConfidentialPods) -> Pod:
 def run(workloads: Workloads, pod: Pod) -> None:
     """Running and ready; otherwise the refusal in the system's own words."""
     outcome = workloads.outcome(pod)
-    assert outcome.running, f"not Running, refused at its {outcome.stage}: {outcome.message}"
+    assert outcome.running, str(outcome)
 
 
-@then("both pods are Running")
-def run_both(workloads: Workloads, pods: list[Pod]) -> None:
+@then(parsers.parse("the pod is Running, which {owner} proves"))
+def require_running(workloads: Workloads, pod: Pod, owner: str) -> None:
+    """Running and ready, where that is another scenario's business: a precondition, or the control."""
+    workloads.require_running(pod, owner)
+
+
+@then(parsers.parse("both pods are Running, which {owner} proves"))
+def require_both_running(workloads: Workloads, pods: list[Pod], owner: str) -> None:
     """Running and ready, one as the other."""
     for pod in pods:
-        run(workloads, pod)
+        workloads.require_running(pod, owner)
 
 
 @then("the pod is refused at its image, for want of the decryption key")
 def refuse_image(workloads: Workloads, pod: Pod) -> None:
     """The guest got no key; the KBS's own cause is another step's business."""
-    outcome = workloads.outcome(pod)
-    assert outcome.stage is Stage.IMAGE, f"{outcome.stage or 'Running'}: {outcome.message}"
-    assert KEY_REFUSED in outcome.message, outcome.message
-    assert not workloads.ever_started(pod), "a container of the refused pod was started"
+    workloads.require_refusal(pod, Stage.IMAGE, KEY_REFUSED)
 
 
 @then(parsers.parse('the pod is refused at its launch with "{cause}"'))
 def refuse_launch(workloads: Workloads, pod: Pod, cause: str) -> None:
     """The shim got no launch secret, for the KBS's own cause."""
-    outcome = workloads.outcome(pod)
-    assert outcome.stage is Stage.LAUNCH, f"{outcome.stage or 'Running'}: {outcome.message}"
-    assert f"code = Internal desc = {cause}" in outcome.message, outcome.message
-    assert not workloads.ever_started(pod), "a container of the refused pod was started"
+    workloads.require_refusal(pod, Stage.LAUNCH, f"code = Internal desc = {cause}")

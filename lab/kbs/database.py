@@ -42,6 +42,12 @@ class KbsDatabase:
         """Whether there is a secret of this id."""
         return bool(self._read("SELECT id FROM secrets WHERE secret_id = %s", secret_id))
 
+    def secret_size(self, secret_id: str) -> int | None:
+        """How many bytes a secret's base64 stands for, or None where it is none. The secret stays there."""
+        statement = "SELECT LENGTH(FROM_BASE64(secret)) AS size FROM secrets WHERE secret_id = %s"
+        rows = self._read(statement, secret_id)
+        return _optional(rows[0]["size"]) if rows else None
+
     def policy_of_secret(self, secret_id: str) -> int | None:
         """The id of the policy on a secret, or None. Raises LabError where there is no such secret."""
         rows = self._read("SELECT polid FROM secrets WHERE secret_id = %s", secret_id)

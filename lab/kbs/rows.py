@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-from lab.errors import LabError
+from lab.errors import MalformedRow
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,18 @@ def to_json(values: tuple[str, ...] | tuple[int, ...]) -> str:
 
 
 def strings(column: str, text: str | None) -> tuple[str, ...]:
-    """A column's list of strings. Raises LabError where it is not one: simple-kbs cannot read it either."""
+    """A column's list of strings. Raises MalformedRow where it is none: neither can simple-kbs."""
     values = _list(column, text)
     if not _are_strings(values):
-        raise LabError(f"the KBS's database: {column} holds {text!r}, not a list of strings")
+        raise MalformedRow(f"the KBS's database: {column} holds {text!r}, not a list of strings")
     return tuple(values)
 
 
 def numbers(column: str, text: str | None) -> tuple[int, ...]:
-    """A column's list of numbers. Raises LabError as `strings` does."""
+    """A column's list of numbers. Raises MalformedRow as `strings` does."""
     values = _list(column, text)
     if not _are_numbers(values):
-        raise LabError(f"the KBS's database: {column} holds {text!r}, not a list of numbers")
+        raise MalformedRow(f"the KBS's database: {column} holds {text!r}, not a list of numbers")
     return tuple(values)
 
 
@@ -74,7 +74,7 @@ def _list(column: str, text: str | None) -> list[Any]:
     except ValueError:
         values = None
     if not isinstance(values, list):
-        raise LabError(f"the KBS's database: {column} holds {text!r}, which is no JSON list")
+        raise MalformedRow(f"the KBS's database: {column} holds {text!r}, which is no JSON list")
     return values
 
 

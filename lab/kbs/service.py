@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from lab.errors import Unreachable
+from lab.interruptible import in_thread
 from lab.kbs import keybroker_pb2 as messages
 from lab.printable import printable, shortened
 
@@ -160,6 +161,12 @@ class KbsService:
         return OnlineAnswer(status, text, reply.Payload, reply.IV)
 
     def _call(self, method: str, request: Message, answer: type[M]) -> tuple[str, str, M]:
+        status, text, reply = in_thread(lambda: self._ask(method, request, answer))
+        text = printable(text.encode())
+        self._record.evidence(f"KBS: {method}", {"status": status, "text": text})
+        return status, text, reply
+
+    def _ask(self, method: str, request: Message, answer: type[M]) -> tuple[str, str, M]:
         with grpc.insecure_channel(self._address, options=_OPTIONS) as channel:
             self._connect(channel)
             ask = channel.unary_unary(
@@ -168,14 +175,9 @@ class KbsService:
                 response_deserializer=answer.FromString,
             )
             try:
-                reply = ask(request, timeout=ANSWER)
+                return "OK", "", ask(request, timeout=ANSWER)
             except grpc.RpcError as error:
-                status, text, reply = error.code().name, error.details() or "", answer()
-            else:
-                status, text = "OK", ""
-        text = printable(text.encode())
-        self._record.evidence(f"KBS: {method}", {"status": status, "text": text})
-        return status, text, reply
+                return error.code().name, error.details() or "", answer()
 
     def _connect(self, channel: grpc.Channel) -> None:
         """Wait for the connection; a first failure ends it, as retrying is not this module's to decide."""

@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Options of QEMU's that kata uses without a value.
-FLAGS = {"-S", "-no-user-config", "-nodefaults", "-nographic", "--no-reboot", "-daemonize", "-enable-kvm"}
+FLAGS = {
+    "-S",
+    "-no-user-config",
+    "-nodefaults",
+    "-nographic",
+    "--no-reboot",
+    "--no-shutdown",
+    "-no-shutdown",
+    "-daemonize",
+    "-enable-kvm",
+}
 
 
 @dataclass(frozen=True)

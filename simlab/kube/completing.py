@@ -28,10 +28,6 @@ def complete(resource: Resource, obj: Obj) -> None:
         metadata["generation"] = 1
     if "status" in resource.subresources and not resource.keeps_status:
         obj.pop("status", None)
-    for key in ("spec", "status"):
-        # A built-in kind's answer always has them, if only as empty structures.
-        if key in fields_of(resource.model):
-            obj.setdefault(key, {})
     fill_in(resource, obj)
     if resource.model is not None and resource.kind in _FIRST_STATUS:
         obj["status"] = _FIRST_STATUS[resource.kind](obj)
@@ -39,6 +35,10 @@ def complete(resource: Resource, obj: Obj) -> None:
 
 def fill_in(resource: Resource, obj: Obj) -> None:
     """Fill in, in place, what an object leaves out."""
+    for key in ("spec", "status"):
+        # A built-in kind's answer always has them, if only as empty structures.
+        if key in fields_of(resource.model):
+            obj.setdefault(key, {})
     if resource.model is not None:
         apply_defaults(resource.kind, obj)
     elif resource.custom is not None:
@@ -64,7 +64,9 @@ def _established(definition: Obj) -> Obj:
     return {
         "conditions": conditions,
         "acceptedNames": clone(mapping(spec, "names")),
-        "storedVersions": [version["name"] for version in items(spec, "versions") if version.get("storage")],
+        "storedVersions": [
+            version.get("name") for version in items(spec, "versions") if version.get("storage")
+        ],
     }
 
 

@@ -33,6 +33,8 @@ _PYTHON_TYPES: Final[dict[str, tuple[type, ...]]] = {
 _NO_QUANTITY: Final = (
     "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"
 )
+_SCHEMA: Final = "V1JSONSchemaProps"
+_SUBSCHEMAS: Final = ("additionalItems", "additionalProperties", "items")
 
 
 class _WrongTypeError(Exception):
@@ -56,9 +58,23 @@ class _Walk:
             if spec is None:
                 self.unknown.append(f"{path}.{key}" if path else key)
             elif item is not None:
-                inner = f"{path}.{key}" if path else key
-                result[key] = self.shaped(item, spec.type, inner, f"{plain}.{key}" if plain else key, model)
+                inner, go_name = f"{path}.{key}" if path else key, f"{plain}.{key}" if plain else key
+                if model == _SCHEMA and key in _SUBSCHEMAS:
+                    result[key] = self.subschema(item, key, inner, go_name)
+                else:
+                    result[key] = self.shaped(item, spec.type, inner, go_name, model)
         return result
+
+    def subschema(self, value: Any, key: str, path: str, plain: str) -> Any:
+        """Return a field of a schema that holds a schema or something else."""
+        if isinstance(value, dict):
+            return self.structure(value, _SCHEMA, path, plain)
+        if key == "items":
+            several = value if isinstance(value, list) else []
+            return [self.structure(item, _SCHEMA, f"{path}[{at}]", plain) for at, item in enumerate(several)]
+        if not isinstance(value, bool):
+            raise _WrongTypeError("boolean or JSON schema expected")
+        return value
 
     def shaped(self, value: Any, kind: FieldType, path: str, plain: str, owner: str) -> Any:
         """Return a field's value, checked against its type."""
@@ -194,7 +210,9 @@ def _prune_custom(obj: Obj, resource: Resource, walk: _Walk) -> None:
             del obj[key]
 
 
-def _prune(value: Any, schema: Obj, path: str, walk: _Walk) -> None:
+def _prune(value: Any, schema: Any, path: str, walk: _Walk) -> None:
+    if not isinstance(schema, dict):
+        return
     if isinstance(value, list):
         for at, item in enumerate(value):
             _prune(item, schema.get("items") or {}, f"{path}[{at}]", walk)

@@ -8,7 +8,7 @@ address is what the node reports; its certificate is signed by itself and so not
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import aiohttp
 from aiohttp import web
@@ -116,15 +116,17 @@ class KubeletClient:
             await response.write_eof()
             return response
 
-    async def run(self, request: web.Request, pod: Obj, action: str) -> web.Response:
-        """Pass a request to exec or attach on, and the kubelet's refusal back: no stream is ever upgraded."""
+    async def run(self, request: web.Request, pod: Obj, action: str) -> NoReturn:
+        """Pass a request to exec or attach on, and raise the kubelet's refusal: no stream is upgraded."""
         if not dig(pod, "spec", "nodeName"):
             raise bad_request(f"pod {meta(pod)['name']} does not have a host assigned")
         container = container_of(pod, request.query.get("container", ""))
         async with self._ask("POST", action, pod, container, list(request.query.items())) as answer:
-            text = await answer.text()
-            code = answer.status if answer.status >= 400 else 501
-            return web.Response(status=code, text=text)
+            if answer.status < 400:
+                raise ApiError(501, "NotImplemented", f"pods/{action} does not stream here")
+            # As a Status: kubectl takes a text with a colon for YAML, and shows nothing of it.
+            reason = _REASONS.get(answer.status, "InternalError")
+            raise ApiError(answer.status, reason, (await answer.text()).strip())
 
 
 def _why(error: BaseException) -> str:

@@ -12,137 +12,33 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from simlab.kube import version
+from simlab.kube import gnostic, version
 from simlab.kube.cluster import APPLY_PATCH, JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH
+from simlab.kube.definitions import V2_REFERENCE, V3_REFERENCE, definitions, kind_of, root_name
 from simlab.kube.errors import not_acceptable
-from simlab.kube.schema import FieldSpec, is_atomic, merge_of, model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from simlab.kube.objects import Obj
     from simlab.kube.resources import Registry, Resource
 
-_V3_REFERENCE: Final = "#/components/schemas/"
-_V2_REFERENCE: Final = "#/definitions/"
-_SCALARS: Final[dict[str, Obj]] = {
-    "str": {"type": "string"},
-    "bytes": {"type": "string", "format": "byte"},
-    "quantity": {"type": "string"},
-    "int": {"type": "integer", "format": "int64"},
-    "bool": {"type": "boolean"},
-    "float": {"type": "number", "format": "double"},
-    "datetime": {"type": "string", "format": "date-time"},
-    "object": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
-}
-_META_MODELS: Final = (
-    "V1ObjectMeta",
-    "V1OwnerReference",
-    "V1ManagedFieldsEntry",
-    "V1LabelSelector",
-    "V1LabelSelectorRequirement",
+# The protobuf form's two names: kubectl asks for the first, though it is no valid media type.
+_PROTOBUF: Final = (
+    "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
 )
-
-
-def definition_name(name: str) -> str:
-    """Return the name under which a model stands in the documents."""
-    for prefix, package in (("CoreV1", "api.core.v1"), ("EventsV1", "api.events.v1")):
-        if name.startswith(prefix):
-            return f"io.k8s.{package}.{name.removeprefix(prefix)}"
-    package = "apimachinery.pkg.apis.meta.v1" if name in _META_MODELS else "api.v1"
-    return f"io.k8s.{package}.{name.removeprefix('V1')}"
-
-
-def _property(owner: str, spec: FieldSpec, prefix: str) -> Obj:
-    kind = spec.type
-    reference = {"$ref": prefix + definition_name(kind.item)} if kind.model else None
-    result: Obj
-    match kind.shape:
-        case "list":
-            result = {"type": "array", "items": reference or _SCALARS[kind.item]}
-            merge = merge_of(owner, spec.name)
-            if merge.patch:
-                strategy = "merge,retainKeys" if merge.retain_keys else "merge"
-                result["x-kubernetes-patch-strategy"] = strategy
-                if merge.patch_key:
-                    result["x-kubernetes-patch-merge-key"] = merge.patch_key
-            if merge.apply_keys:
-                result["x-kubernetes-list-type"] = "map"
-                result["x-kubernetes-list-map-keys"] = list(merge.apply_keys)
-            else:
-                result["x-kubernetes-list-type"] = "set" if merge.apply_set else "atomic"
-        case "map":
-            result = {"type": "object", "additionalProperties": reference or _SCALARS[kind.item]}
-        case _ if reference is not None:
-            result = {"allOf": [reference]} if prefix == _V3_REFERENCE else dict(reference)
-        case _:
-            result = dict(_SCALARS[kind.item])
-    if is_atomic(owner, spec.name):
-        result["x-kubernetes-map-type"] = "atomic"
-    if spec.description:
-        result["description"] = spec.description
-    return result
-
-
-def _definitions(names: list[str], prefix: str) -> dict[str, Obj]:
-    """Return the schemas of models and of all that they hold."""
-    result: dict[str, Obj] = {}
-    todo = list(names)
-    while todo:
-        name = todo.pop()
-        key = definition_name(name)
-        if key in result:
-            continue
-        try:
-            shape = model(name)
-        except KeyError:
-            result[key] = dict(_SCALARS["object"])
-            continue
-        schema: Obj = {"type": "object", "description": shape.description}
-        schema["properties"] = {field: _property(name, spec, prefix) for field, spec in shape.fields.items()}
-        required = [field for field, spec in shape.fields.items() if spec.required]
-        if required:
-            schema["required"] = required
-        result[key] = schema
-        todo.extend(spec.type.item for spec in shape.fields.values() if spec.type.model)
-    return result
-
-
-def _kind(row: Resource) -> dict[str, str]:
-    return {"group": row.group, "version": row.version, "kind": row.kind}
-
-
-def _root_name(row: Resource) -> str:
-    if row.model is not None:
-        return definition_name(row.model)
-    return ".".join([*reversed(row.group.split(".")), row.version, row.kind])
-
-
-def _schemas(rows: list[Resource], prefix: str) -> dict[str, Obj]:
-    result = _definitions(["V1ObjectMeta", *(row.model for row in rows if row.model)], prefix)
-    for row in rows:
-        if row.custom is not None:
-            result[_root_name(row)] = _custom_schema(row, prefix)
-        result[_root_name(row)]["x-kubernetes-group-version-kind"] = [_kind(row)]
-    return result
-
-
-def _custom_schema(row: Resource, prefix: str) -> Obj:
-    declared = ((row.custom or {}).get("version") or {}).get("schema") or {}
-    schema = json.loads(json.dumps(declared.get("openAPIV3Schema") or {"type": "object"}))
-    properties = schema.setdefault("properties", {})
-    properties.setdefault("apiVersion", {"type": "string"})
-    properties.setdefault("kind", {"type": "string"})
-    properties["metadata"] = {"$ref": f"{prefix}{definition_name('V1ObjectMeta')}"}
-    return dict(schema)
+_JSON: Final = ("application/json", "application/*", "*/*")
 
 
 def _paths(rows: list[Resource], prefix: str) -> dict[str, Obj]:
-    third = prefix == _V3_REFERENCE
+    third = prefix == V3_REFERENCE
     result: dict[str, Obj] = {}
     for row in rows:
         root = f"/apis/{row.group}/{row.version}" if row.group else f"/api/{row.version}"
         scope = "/namespaces/{namespace}" if row.namespaced else ""
         every = f"{root}{scope}/{row.plural}"
-        reference = {"$ref": prefix + _root_name(row)}
+        reference = {"$ref": prefix + root_name(row)}
         verbs = {"post": "create"} if "create" in row.verbs else {}
         result[every] = {
             verb: _operation(row, verb, action, reference, third=third) for verb, action in verbs.items()
@@ -165,7 +61,7 @@ def _operation(row: Resource, verb: str, action: str, reference: Obj, *, third: 
     operation: dict[str, Any] = {
         "operationId": f"{action}{row.group.title().replace('.', '')}{row.version.title()}{row.kind}",
         "x-kubernetes-action": action,
-        "x-kubernetes-group-version-kind": _kind(row),
+        "x-kubernetes-group-version-kind": kind_of(row),
         "responses": {"200": {"description": "OK"}},
     }
     parameters = ["dryRun", "fieldManager", "fieldValidation"] if verb in _WRITES else []
@@ -195,8 +91,8 @@ def _document(rows: list[Resource]) -> Obj:
     return {
         "openapi": "3.0.0",
         "info": {"title": "Kubernetes", "version": version.GIT_VERSION},
-        "paths": _paths(rows, _V3_REFERENCE),
-        "components": {"schemas": _schemas(rows, _V3_REFERENCE)},
+        "paths": _paths(rows, V3_REFERENCE),
+        "components": {"schemas": definitions(rows, V3_REFERENCE)},
     }
 
 
@@ -204,8 +100,8 @@ def _swagger(rows: list[Resource]) -> Obj:
     return {
         "swagger": "2.0",
         "info": {"title": "Kubernetes", "version": version.GIT_VERSION},
-        "paths": _paths(rows, _V2_REFERENCE),
-        "definitions": _schemas(rows, _V2_REFERENCE),
+        "paths": _paths(rows, V2_REFERENCE),
+        "definitions": definitions(rows, V2_REFERENCE),
     }
 
 
@@ -214,25 +110,26 @@ class Documents:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._made: dict[tuple[int, str], bytes] = {}
+        self._made: dict[tuple[int, str, bool], bytes] = {}
 
     def respond(self, request: web.Request, parts: list[str]) -> web.Response:
-        """Answer for a path under `/openapi`; raises 406 for the protobuf form, which is not served."""
-        accept = request.headers.get("Accept", "") or "*/*"
-        if not any(kind in accept for kind in ("json", "*/*", "application/*")):
-            raise not_acceptable(("application/json",))
+        """Answer for a path under `/openapi`; raises 406 if no form of it is one that the client takes."""
         if parts not in (["v2"], ["v3"]) and not (parts[:1] == ["v3"] and len(parts) in (3, 4)):
             return web.Response(status=404, text="404 page not found\n")
-        key = (self._registry.generation, "/".join(parts))
+        protobuf = _wants_protobuf(request, offered=parts == ["v2"])
+        key = (self._registry.generation, "/".join(parts), protobuf)
         if key not in self._made:
             document = self._make(parts)
             if document is None:
                 return web.Response(status=404, text="404 page not found\n")
             self._made = {known: data for known, data in self._made.items() if known[0] == key[0]}
-            self._made[key] = json.dumps(document, separators=(",", ":")).encode()
+            as_json = json.dumps(document, separators=(",", ":")).encode()
+            self._made[key] = gnostic.encode(document) if protobuf else as_json
         body = self._made[key]
         headers = {"ETag": f'"{hashlib.sha256(body).hexdigest().upper()}"', "Vary": "Accept"}
-        return web.Response(body=body, content_type="application/json", headers=headers)
+        # A 1.24 server has the protobuf form's type guessed from its bytes, which gives this one.
+        kind = "application/octet-stream" if protobuf else "application/json"
+        return web.Response(body=body, content_type=kind, headers=headers)
 
     def _make(self, parts: list[str]) -> Obj | None:
         rows = self._registry.all()
@@ -256,3 +153,25 @@ class Documents:
 
 def _group_path(row: Resource) -> str:
     return f"apis/{row.group}/{row.version}" if row.group else f"api/{row.version}"
+
+
+def _wants_protobuf(request: web.Request, *, offered: bool) -> bool:
+    """Say whether the client likes the protobuf form best; raises 406 if it takes neither that nor JSON."""
+    forms = (*_JSON, *_PROTOBUF) if offered else _JSON
+    for kind in _accepted(request.headers.get("Accept") or "*/*"):
+        if kind in forms:
+            return kind in _PROTOBUF
+    raise not_acceptable(("application/json", *(_PROTOBUF if offered else ())))
+
+
+def _accepted(header: str) -> Iterator[str]:
+    """Yield the media types of an Accept header, the client's favourite first."""
+    weighed: list[tuple[float, str]] = []
+    for choice in header.split(","):
+        kind, *parameters = (part.strip() for part in choice.split(";"))
+        weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        try:
+            weighed.append((float(weight), kind))
+        except ValueError:
+            continue
+    yield from (kind for _, kind in sorted(weighed, key=lambda pair: -pair[0]))

@@ -129,7 +129,7 @@ async def _log(call: Call) -> web.StreamResponse:
 
 
 async def _run(call: Call) -> web.StreamResponse:
-    return await call.kubelets.run(call.request, call.cluster.get(*call.place).obj, call.target.part)
+    await call.kubelets.run(call.request, call.cluster.get(*call.place).obj, call.target.part)
 
 
 async def _bind(call: Call) -> web.StreamResponse:

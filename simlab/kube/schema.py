@@ -198,7 +198,7 @@ _NAMES: Final = re.compile(_BLOCK.format(name="attribute_map"), re.DOTALL | re.M
 _ABOUT: Final = re.compile(
     r'^class \w+\(BaseModel\):\n    """\n\s*(.*?)\n\n    Attributes:', re.DOTALL | re.MULTILINE
 )
-_MEMBER: Final = r"^    {name}: (?P<optional>Optional\[)?.*$"
+_MEMBER: Final = r"^    {name}: (?P<optional>Optional\[|Any\b)?.*$"
 _DESCRIPTION: Final = re.compile(r'description=("(?:[^"\\]|\\.)*")')
 
 

@@ -75,9 +75,7 @@ class ApiServer:
     def end_watches(self) -> None:
         """Let every watch end as if its time were up."""
         self.closing.set()
-        for row in self.registry.all():
-            for waker in self.store.table(row.store).wakers:
-                waker.set()
+        self.store.wake_all()
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request; whatever goes wrong, the client gets a Status."""

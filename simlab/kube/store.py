@@ -105,6 +105,12 @@ class Store:
             self._tables[name] = Table(self._history)
         return self._tables[name]
 
+    def wake_all(self) -> None:
+        """Wake every watch, also those of resources that are no longer served."""
+        for rows in self._tables.values():
+            for waker in rows.wakers:
+                waker.set()
+
     def get(self, table: str, namespace: str, name: str) -> Entry | None:
         """Return an object's present version, or None."""
         return self.table(table).objects.get((namespace, name))

@@ -335,12 +335,27 @@ def _difference(before: Obj, after: Obj) -> str:
     return "\n".join(lines)
 
 
+def _selector(field: str, selector: Obj) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for at, term in enumerate(items(selector, "matchExpressions")):
+        here = f"{field}.matchExpressions[{at}]"
+        operator = term.get("operator") or ""
+        if operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
+            errors.append(invalid_value(f"{here}.operator", operator, "not a valid selector operator"))
+        if not term.get("key"):
+            errors.append(invalid_value(f"{here}.key", "", "name part must be non-empty"))
+    return errors
+
+
 def _workload(owner: Obj) -> list[FieldError]:
     """Return what is wrong with a selector and the template that it must select."""
     errors: list[FieldError] = []
     selector, template = dig(owner, "spec", "selector"), mapping(owner, "spec", "template")
+    unreadable = _selector("spec.selector", selector or {})
     if not selector:
         errors.append(required("spec.selector"))
+    elif unreadable:
+        errors.extend(unreadable)
     else:
         terms = from_object(selector) or ()
         if not matches_labels(terms, template):
@@ -387,6 +402,8 @@ def _definition(definition: Obj) -> list[FieldError]:
             )
         )
     for at, version in enumerate(versions):
+        if not version.get("name"):
+            errors.append(required(f"spec.versions[{at}].name"))
         if not dig(version, "schema", "openAPIV3Schema"):
             errors.append(required(f"spec.versions[{at}].schema.openAPIV3Schema", "schemas are required"))
     return errors

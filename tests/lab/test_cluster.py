@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import select
 import socket
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 import yaml
@@ -34,6 +36,42 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiPeer]:
     peer = ApiPeer(tmp_path)
     yield peer
     peer.close()
+
+
+class Door:
+    """A port that leads to another one, but for the first connections, which it takes and closes."""
+
+    def __init__(self, port: int, *, refuses: int) -> None:
+        self._target = port
+        self._refuses = refuses
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            for _ in range(self._refuses):
+                caller, _address = self._listener.accept()
+                caller.recv(1 << 16)
+                caller.close()
+            caller, _address = self._listener.accept()
+            with caller, socket.create_connection(("127.0.0.1", self._target)) as target:
+                ends = {caller: target, target: caller}
+                while True:
+                    for end in select.select(list(ends), [], [])[0]:
+                        data = end.recv(1 << 16)
+                        if not data:
+                            return
+                        ends[end].sendall(data)
 
 
 @pytest.fixture
@@ -275,6 +313,15 @@ def test_another_authority_is_refused(
     message = _refused(cluster_of(api.write_kubeconfig(cluster={"certificate-authority": other})))
     assert "TLS fails: " in message
     assert "CERTIFICATE_VERIFY_FAILED" in message
+
+
+def test_a_handshake_that_breaks_is_tried_once_more(api: ApiPeer, cluster_of: Callable[..., Cluster]) -> None:
+    with Door(api.port, refuses=1) as door:
+        cluster = cluster_of(api.write_kubeconfig(cluster={"server": f"https://127.0.0.1:{door.port}"}))
+        assert cluster.server_version() == "v1.24.17"
+    with Door(api.port, refuses=2) as door:
+        cluster = cluster_of(api.write_kubeconfig(cluster={"server": f"https://127.0.0.1:{door.port}"}))
+        assert "cluster: " in _refused(cluster)
 
 
 def test_an_api_that_listens_nowhere_is_told(api: ApiPeer, cluster_of: Callable[..., Cluster]) -> None:

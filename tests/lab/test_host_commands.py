@@ -250,3 +250,12 @@ def test_held_processes_give_their_sessions_back(host: Host) -> None:
     for _ in range(12):
         host.hold("echo x").close()
     assert host.run("echo fine").stdout == "fine\n"
+
+
+@pytest.mark.parametrize("become", ["none", "sudo"])
+def test_what_was_put_into_usr_local_by_hand_is_found(
+    ssh_peer: SshPeer, host_of: Callable[..., Host], monkeypatch: pytest.MonkeyPatch, become: str
+) -> None:
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    path = host_of(ssh_peer.login(become=become)).run('echo "$PATH"').stdout.strip()
+    assert path.endswith("/usr/bin:/bin:/usr/local/sbin:/usr/local/bin")

@@ -57,6 +57,17 @@ def test_an_existing_file_keeps_its_mode_and_owner(host: Host, tmp_path: Path) -
     assert (path.stat().st_uid, path.stat().st_gid) == owner
 
 
+def test_a_copy_takes_a_file_s_place_and_keeps_its_mode(host: Host, tmp_path: Path) -> None:
+    source, path = tmp_path / "it's online.img", tmp_path / "initrd.img"
+    source.write_bytes(b"online")
+    path.write_bytes(b"stock")
+    path.chmod(0o604)
+    host.copy_file(str(source), str(path))
+    assert (path.read_bytes(), source.read_bytes()) == (b"online", b"online")
+    assert path.stat().st_mode & 0o7777 == 0o604
+    assert {each.name for each in tmp_path.iterdir()} == {"ssh", source.name, path.name}
+
+
 def test_whoever_has_the_file_open_still_sees_the_old_one(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "f"
     path.write_text("old")

@@ -79,6 +79,14 @@ def test_the_stock_key_and_keyset_are_read(database: KbsDatabase) -> None:
 
 
 @needs_mariadb
+def test_a_key_is_measured_and_stays_where_it_is(database: KbsDatabase, mariadb: MariaDbPeer) -> None:
+    assert database.secret_size("key_id1") == 32
+    assert database.secret_size("key_id2") is None
+    mariadb.execute("UPDATE secrets SET secret = 'no base64!' WHERE secret_id = 'key_id1'")
+    assert database.secret_size("key_id1") is None
+
+
+@needs_mariadb
 def test_a_policy_is_read_back_as_it_was_written(database: KbsDatabase, mariadb: MariaDbPeer) -> None:
     before = database.last_policy_id()
     number = database.insert_policy(POLICY)

@@ -1,6 +1,6 @@
 import pytest
 
-from lab.errors import LabError, NotPermitted, NotProven
+from lab.errors import CommandFailed, DeadlineExceeded, LabError, NotPermitted, NotProven
 from lab.labfile import Permissions
 from lab.provisioning import Mode, Provisioning, Sight
 from lab.record import MemoryRecord
@@ -64,6 +64,37 @@ def test_check_and_off_change_nothing(mode: Mode, told: int) -> None:
         provisioning(mode, record).ensure(switch)
     assert switch.applied == 0
     assert len(record.operations) == told
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        CommandFailed("sevctl export", 127, "sevctl: command not found"),
+        DeadlineExceeded("sevctl: command not found in time"),
+        NotProven("sevctl: command not found"),
+    ],
+)
+def test_a_change_that_the_lab_does_not_let_come_about_is_tried_once(failure: Exception) -> None:
+    class Broken(Switch):
+        def apply(self) -> None:
+            super().apply()
+            raise failure
+
+    changes, switch = provisioning(Mode.APPLY, MemoryRecord()), Broken(on=False, works=False)
+    for _ in range(2):
+        with pytest.raises(NotProven, match=r"turn the switch: .*command not found.* \(X-9\.9\)"):
+            changes.ensure(switch)
+    assert switch.applied == 1
+
+
+def test_a_cause_with_an_owner_of_its_own_keeps_it() -> None:
+    class Broken(Switch):
+        def apply(self) -> None:
+            raise NotProven("sevctl is not installed", owner="W-2.1")
+
+    with pytest.raises(NotProven) as stopped:
+        provisioning(Mode.APPLY, MemoryRecord()).ensure(Broken(on=False, works=False))
+    assert stopped.value.owner == "W-2.1"
 
 
 def test_a_permission_that_is_not_given_is_named() -> None:

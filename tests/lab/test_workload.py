@@ -1,8 +1,28 @@
-from typing import Any
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from lab.workload import Outcome, Pod, Stage, exit_of, is_ready, refusals, refused_for_good
+from lab.errors import DeadlineExceeded, NotProven
+from lab.labfile import Cluster, LabFile, Timeouts
+from lab.record import MemoryRecord
+from lab.workload import (
+    Outcome,
+    Pod,
+    Stage,
+    Workloads,
+    exit_of,
+    is_ready,
+    refusals,
+    refused_for_good,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.deadline import Deadline
 
 POD = Pod("default", "p", "u", refused_for_good)
 P1 = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to create containerd task: "
@@ -35,10 +55,12 @@ def test_refusals_are_told_by_stage() -> None:
         {"reason": "FailedCreatePodSandBox", "message": P1},
         {"reason": "Failed", "message": 'Failed to pull image "x": rpc error'},
         {"reason": "Failed", "message": "Error: ErrImagePull"},
+        {"reason": "Failed", "message": '(combined from similar events): Failed to pull image "x": again'},
     ]
     assert refusals(events) == [
         Outcome(Stage.LAUNCH, P1),
         Outcome(Stage.IMAGE, 'Failed to pull image "x": rpc error'),
+        Outcome(Stage.IMAGE, 'Failed to pull image "x": again'),
     ]
 
 
@@ -58,3 +80,103 @@ def test_refusals_are_told_by_stage() -> None:
 )
 def test_only_what_cannot_heal_ends_a_wait(stage: Stage, message: str, final: bool) -> None:
     assert refused_for_good(POD, stage, message) is final
+
+
+class OnePod:
+    """A cluster with one pod that never changes: a wait for it settles at once or not at all."""
+
+    def __init__(self, current: dict[str, Any], *messages: str, handler: str = "kata") -> None:
+        self._current = {"metadata": {"uid": "u"}, **current}
+        self._events = [{"reason": "FailedCreatePodSandBox", "message": message} for message in messages]
+        self._handler = handler
+
+    def wait(self, *_: Any, what: str, deadline: Deadline) -> Any:
+        settled: Callable[..., Any] = _[3]
+        outcome = settled(self._current, self._events)
+        if outcome is None:
+            raise DeadlineExceeded(f"waited {deadline.seconds:.0f} s for {what}; last seen: Pending")
+        return outcome
+
+    def get(self, kind: str, *_: Any) -> dict[str, Any]:
+        return NODE if kind == "Node" else self._current
+
+    def events(self, *_: Any) -> list[dict[str, Any]]:
+        return self._events
+
+    def list(self, _: str) -> list[dict[str, Any]]:
+        return [{"metadata": {"name": "kata"}, "handler": self._handler}]
+
+
+UNAVAILABLE = P1 + "rpc error: code = Unavailable desc = connection refused"
+RUNNING = pod("Running", {"ready": True, "restartCount": 0})
+PENDING = pod("Pending")
+
+
+NODE = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+
+def workloads(cluster: OnePod, lasting: set[tuple[Stage, str]] | None = None) -> Workloads:
+    return Workloads(
+        lab=cast("LabFile", SimpleNamespace(timeouts=Timeouts(pod_running=1), cluster=Cluster(node="sev-1"))),
+        cluster=cast("Any", cluster),
+        borrowing=cast("Any", None),
+        record=MemoryRecord(),
+        lasting=set() if lasting is None else lasting,
+    )
+
+
+def test_a_refusal_that_lasted_once_is_not_waited_for_again() -> None:
+    lasting: set[tuple[Stage, str]] = set()
+    cluster = OnePod(PENDING, UNAVAILABLE)
+    assert workloads(cluster, lasting).outcome(POD) == Outcome(
+        Stage.LAUNCH, f"{UNAVAILABLE} (still so after 1 s)"
+    )
+    assert workloads(cluster, lasting).outcome(POD) == Outcome(
+        Stage.LAUNCH, f"{UNAVAILABLE} (as another pod, to its deadline)"
+    )
+
+
+def test_a_lasting_refusal_says_nothing_of_another() -> None:
+    other = {(Stage.LAUNCH, UNAVAILABLE)}
+    refused = workloads(OnePod(PENDING, P1 + "exit status 1"), other).outcome(POD)
+    assert refused.message == f"{P1}exit status 1 (still so after 1 s)"
+
+
+def test_nothing_refused_a_pod_that_never_began() -> None:
+    waiting = workloads(OnePod(PENDING)).outcome(POD)
+    assert waiting.stage is Stage.START
+    assert str(waiting) == "not Running: waited 1 s for pod p to run; last seen: Pending"
+
+
+def test_a_control_that_does_not_run_proves_nothing() -> None:
+    workloads(OnePod(RUNNING)).require_running(POD, "W-3.3")
+    with pytest.raises(NotProven, match="connection refused") as stopped:
+        workloads(OnePod(PENDING, UNAVAILABLE)).require_running(POD, "W-3.3")
+    assert stopped.value.owner == "W-3.3"
+
+
+NO_KEY = "Policy validation failed: fw digest not valid"
+
+
+def test_a_refusal_needs_its_cause() -> None:
+    workloads(OnePod(PENDING, P1 + NO_KEY)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
+    with pytest.raises(AssertionError, match="is Running"):
+        workloads(OnePod(RUNNING)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
+    with pytest.raises(AssertionError, match="policy not valid"):
+        workloads(OnePod(PENDING, P1 + "Policy validation failed: policy not valid")).require_refusal(
+            POD, Stage.LAUNCH, NO_KEY
+        )
+    with pytest.raises(NotProven, match="connection refused"):
+        workloads(OnePod(PENDING, UNAVAILABLE)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
+
+
+def test_a_container_that_started_was_not_refused() -> None:
+    started = pod("Pending", {"name": "workload", "containerID": "containerd://1"})
+    with pytest.raises(AssertionError, match="was started"):
+        workloads(OnePod(started, P1 + NO_KEY)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
+
+
+def test_no_pod_is_made_for_a_runtime_class_of_another_handler() -> None:
+    with pytest.raises(NotProven, match="kata has the handler runc") as stopped:
+        workloads(OnePod(RUNNING, handler="runc")).start(kind="nginx", image="x", runtime_class="kata")
+    assert stopped.value.owner == "O-3.2"

@@ -103,11 +103,11 @@ def selector_text(selector: Obj) -> str:
         values = ",".join(sorted(term.get("values") or []))
         match term.get("operator"):
             case "In":
-                parts.append(f"{term['key']} in ({values})")
+                parts.append(f"{term.get('key')} in ({values})")
             case "NotIn":
-                parts.append(f"{term['key']} notin ({values})")
+                parts.append(f"{term.get('key')} notin ({values})")
             case "Exists":
-                parts.append(str(term["key"]))
+                parts.append(str(term.get("key")))
             case "DoesNotExist":
-                parts.append(f"!{term['key']}")
+                parts.append(f"!{term.get('key')}")
     return ",".join(parts) or NONE

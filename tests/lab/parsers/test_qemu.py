@@ -10,7 +10,8 @@ SEV = (
     "-object", ("sev-guest,id=sev,cbitpos=51,reduced-phys-bits=5,policy=0,dh-cert-file=/tmp/sev/1/godh.b64,"
     "session-file=/tmp/sev/1/session_file.b64,kernel-hashes=on"),
     "-drive", "if=pflash,format=raw,readonly=on,file=/opt/confidential-containers/share/ovmf/OVMF.fd",
-    "-nographic", "--no-reboot", "-S", "-kernel", "/share/vmlinuz", "-initrd", "/share/initrd.img",
+    "-nographic", "--no-reboot", "--no-shutdown", "-S",
+    "-kernel", "/share/vmlinuz", "-initrd", "/share/initrd.img",
     "-append", "tsc=reliable panic=1 -- quiet", "-smp", "1,maxcpus=8",
 )  # fmt: skip
 

@@ -88,6 +88,20 @@ def test_pod_that_asks_too_much_waits(kube: Kube, namespace: str, pods: str, wor
     until(lambda: kube.get(f"{pods}/b")["spec"].get("nodeName") == worker)
 
 
+def test_pod_that_does_not_tolerate_a_taint_waits(kube: Kube, namespace: str, pods: str, worker: str) -> None:
+    taint = {"spec": {"taints": [{"key": "maintenance", "value": "yes", "effect": "NoSchedule"}]}}
+    kube.request("PATCH", f"/api/v1/nodes/{worker}", taint, kind=MERGE)
+    tolerant = {"tolerations": [{"key": "maintenance", "operator": "Exists"}]}
+    kube.create(pods, pending("tolerant", nodeSelector={"for": namespace}, **tolerant))
+    kube.create(pods, pending("other", nodeSelector={"for": namespace}))
+    until(lambda: kube.get(f"{pods}/tolerant")["spec"].get("nodeName") == worker)
+    notes = until(lambda: event_notes(kube, namespace, "FailedScheduling"))
+    assert "node(s) had untolerated taint {maintenance: yes}" in notes[0]
+    assert "nodeName" not in kube.get(f"{pods}/other")["spec"]
+    kube.request("PATCH", f"/api/v1/nodes/{worker}", {"spec": {"taints": None}}, kind=MERGE)
+    until(lambda: kube.get(f"{pods}/other")["spec"].get("nodeName") == worker)
+
+
 def test_node_that_is_not_ready_is_tainted_until_it_is(kube: Kube, namespace: str) -> None:
     name = f"{namespace}-sick"
     path = f"/api/v1/nodes/{name}"

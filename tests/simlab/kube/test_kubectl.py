@@ -1,10 +1,14 @@
-"""The real kubectl, as a person uses it, without any special flag."""
+"""The real kubectl, as a person uses it, without any special flag: Debian 12's old one, and newer ones."""
 
 from __future__ import annotations
 
+import functools
 import http.server
 import json
+import os
+import shutil
 import ssl
+import subprocess
 import threading
 from typing import TYPE_CHECKING
 
@@ -19,6 +23,35 @@ if TYPE_CHECKING:
     from tests.simlab.kube.world import Kube
 
 MERGE = "application/strategic-merge-patch+json"
+
+# From this minor version on kubectl leaves it to the server to say what is wrong with a manifest.
+SERVER_VALIDATES = 24
+OLD, NEW = "before 1.24", "1.24 or later"
+
+
+@functools.cache
+def programs() -> dict[str, str]:
+    """The first kubectl of either age in the folders of PATH."""
+    found: dict[str, str] = {}
+    for folder in os.get_exec_path():
+        program = shutil.which("kubectl", path=folder)
+        if program is not None:
+            said = subprocess.run(
+                [program, "version", "--client", "--output=json"], capture_output=True, check=True, timeout=30
+            ).stdout
+            minor = int(json.loads(said)["clientVersion"]["minor"].rstrip("+"))
+            found.setdefault(OLD if minor < SERVER_VALIDATES else NEW, program)
+    return found
+
+
+@pytest.fixture(params=[OLD, NEW], autouse=True)
+def age(request: pytest.FixtureRequest, kube: Kube, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Which kubectl `kube` runs."""
+    program = programs().get(request.param)
+    if program is None:
+        pytest.skip(f"no kubectl {request.param} in the folders of PATH")
+    monkeypatch.setattr(kube, "kubectl_program", program)
+    return str(request.param)
 
 
 def test_apply_create_change_prune_and_delete(kube: Kube, namespace: str) -> None:
@@ -39,10 +72,38 @@ def test_apply_create_change_prune_and_delete(kube: Kube, namespace: str) -> Non
     assert 'pod "web" deleted' in kube.kubectl("delete", "-n", namespace, "-f", "-", stdin=text)
 
 
-def test_apply_refuses_unknown_fields(kube: Kube, namespace: str) -> None:
+def test_apply_refuses_unknown_fields(kube: Kube, namespace: str, age: str) -> None:
     text = json.dumps(pod("web", runtimeClas="kata"))
     said = kube.kubectl("apply", "-n", namespace, "-f", "-", stdin=text, code=1)
-    assert 'strict decoding error: unknown field "spec.runtimeClas"' in said
+    texts = {
+        OLD: 'ValidationError(Pod.spec): unknown field "runtimeClas" in io.k8s.api.core.v1.PodSpec',
+        NEW: 'strict decoding error: unknown field "spec.runtimeClas"',
+    }
+    assert texts[age] in said
+
+
+def test_apply_takes_numbers_where_strings_may_stand(kube: Kube, namespace: str) -> None:
+    main = {
+        "name": "main",
+        "image": "busybox:1.36",
+        "resources": {"limits": {"cpu": 1, "memory": "1Gi"}},
+        "livenessProbe": {"httpGet": {"port": 80}},
+        "readinessProbe": {"tcpSocket": {"port": "http"}},
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "creationTimestamp": None},
+        "spec": {
+            "replicas": 0,
+            "strategy": {"rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 1}},
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [main]}},
+        },
+    }
+    text = json.dumps(deployment)
+    assert kube.kubectl("create", "-n", namespace, "-f", "-", stdin=text) == "deployment.apps/web created\n"
+    kube.kubectl("delete", "-n", namespace, "deployment/web")
 
 
 def test_runtime_class_refusal_is_shown(kube: Kube, namespace: str) -> None:
@@ -195,7 +256,13 @@ def kubelet(kube: Kube) -> Iterator[int]:
             )
             if "tailLines=1" in self.path:
                 text = "two\n"
-            self.send_response(200 if ready else 400)
+            self.answer(200 if ready else 400, text)
+
+        def do_POST(self) -> None:
+            self.answer(500, "rpc error: code = Unimplemented desc = ExecProcessRequest is blocked")
+
+        def answer(self, code: int, text: str) -> None:
+            self.send_response(code)
             self.end_headers()
             self.wfile.write(text.encode())
 
@@ -215,7 +282,9 @@ def kubelet(kube: Kube) -> Iterator[int]:
     server.server_close()
 
 
-def test_logs_come_from_the_kubelet(kube: Kube, pods: str, namespace: str, kubelet: int) -> None:
+def test_logs_and_refusals_of_exec_come_from_the_kubelet(
+    kube: Kube, pods: str, namespace: str, kubelet: int
+) -> None:
     name = f"{namespace}-node"
     kube.create("/api/v1/nodes", node(name, port=kubelet))
     kube.create(pods, pod("started", nodeName=name))
@@ -228,6 +297,8 @@ def test_logs_come_from_the_kubelet(kube: Kube, pods: str, namespace: str, kubel
     assert "container other is not valid for pod a" in kube.kubectl(
         "logs", "-n", namespace, "a", "-c", "other", code=1
     )
+    said = kube.kubectl("exec", "-n", namespace, "a", "--", "true", code=1)
+    assert said.endswith("rpc error: code = Unimplemented desc = ExecProcessRequest is blocked\n")
     kube.request("DELETE", f"/api/v1/nodes/{name}")
 
 
@@ -242,8 +313,58 @@ def test_nodes_in_wide_form(kube: Kube) -> None:
     kube.kubectl("delete", "node", "shown")
 
 
-def test_explain_api_resources_and_diff(kube: Kube, namespace: str) -> None:
+def test_custom_resources_are_explained_and_validated(kube: Kube, namespace: str, age: str) -> None:
+    open_ended = {"x-kubernetes-preserve-unknown-fields": True}
+    spec = {
+        "description": "How the gadget shall be.",
+        "type": "object",
+        "required": ["size"],
+        "properties": {
+            "size": {"type": "integer", "minimum": 1, "default": 2},
+            "colour": {"type": "string", "enum": ["red", "blue"], "nullable": True},
+            "port": {"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]},
+            "more": {"type": "object", "properties": {"a": {"type": "string"}}, **open_ended},
+            "lists": {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+    }
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "gadgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "names": {"kind": "Gadget", "plural": "gadgets"},
+            "scope": "Namespaced",
+            "versions": [{"name": "v1", "served": True, "storage": True, "schema": schema}],
+        },
+    }
+    gadget = {
+        "apiVersion": "example.com/v1",
+        "kind": "Gadget",
+        "metadata": {"name": "g"},
+        "spec": {"size": 3, "colour": None, "port": 80, "more": {"b": {"c": 1}}, "lists": {"x": ["y"]}},
+    }
+    kube.kubectl("apply", "-f", "-", stdin=json.dumps(definition))
+    kube.kubectl("wait", "--for=condition=Established", "crd/gadgets.example.com", "--timeout=20s")
+    apply = ("apply", "-n", namespace, "-f", "-")
+    assert kube.kubectl(*apply, stdin=json.dumps(gadget)) == "gadget.example.com/g created\n"
+    assert "How the gadget shall be." in kube.kubectl("explain", "gadgets.spec")
+    said = kube.kubectl(*apply, stdin=json.dumps({**gadget, "spec": {"size": 3, "weight": 1}}), code=1)
+    texts = {OLD: 'unknown field "weight" in com.example.v1.Gadget.spec', NEW: 'unknown field "spec.weight"'}
+    assert texts[age] in said
+    kube.kubectl("delete", "-f", "-", stdin=json.dumps(definition))
+
+
+def test_explain_api_resources_and_diff(kube: Kube, namespace: str, age: str) -> None:
     assert "RuntimeClassName refers to" in kube.kubectl("explain", "pod.spec.runtimeClassName")
+    if age == NEW:
+        # The old one reads no other document.
+        of_version_2 = kube.kubectl("explain", "runtimeclass", "--output=plaintext-openapiv2")
+        assert "handler\t<string> -required-" in of_version_2
     resources = kube.kubectl("api-resources")
     assert "runtimeclasses" in resources
     assert "po " in resources

@@ -45,6 +45,7 @@ class Kube:
     root: Path
     port: int
     server: subprocess.Popen[bytes]
+    kubectl_program: str = "kubectl"
     others: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -128,7 +129,7 @@ class Kube:
         try:
             context = self.context(credentials=credentials)
             with urllib.request.urlopen(request, context=context, timeout=COMMAND_SECONDS) as answer:  # noqa: S310 - https
-                text = answer.read().decode()
+                text = answer.read().decode(errors="replace")
                 code, found = answer.status, dict(answer.headers)
         except urllib.error.HTTPError as error:
             text, code, found = error.read().decode(), error.code, dict(error.headers)
@@ -148,7 +149,7 @@ class Kube:
 
     def kubectl(self, *arguments: str, stdin: str | None = None, code: int = 0) -> str:
         """Run the real kubectl; return its output, both streams."""
-        if shutil.which("kubectl") is None:
+        if shutil.which(self.kubectl_program) is None:
             pytest.skip("kubectl is not installed")
         environment = {
             "PATH": os.environ["PATH"],
@@ -156,7 +157,7 @@ class Kube:
             "KUBECONFIG": str(self.kubeconfig),
         }
         done = subprocess.run(
-            ["kubectl", *arguments],
+            [self.kubectl_program, *arguments],
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
             stdout=subprocess.PIPE,

@@ -1,0 +1,147 @@
+"""Whether an image in a registry is encrypted, and for which key: read from its manifest, by the host's curl.
+
+A pod that runs proves that the guest got a key only if its image needs one. Layers: containers/ocicrypt,
+spec/spec.go (media types that end in `+encrypted`); the annotation: attestation-agent v0.3.0,
+src/kbc_modules/mod.rs (AnnotationPacket). Tokens: distribution, docs/spec/auth/token.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import CommandFailed, DeadlineExceeded, NotProven
+
+if TYPE_CHECKING:
+    from lab.host import Host
+
+PACKET = "org.opencontainers.image.enc.keys.provider.attestation-agent"
+ACCEPT = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+    )
+)
+DOCKER_HUB = "registry-1.docker.io"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where a registry keeps an image: https://`registry`/v2/`repository`/manifests/`version`."""
+
+    registry: str
+    repository: str
+    version: str
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """The parts of an image's reference as it stands in a pod, with its defaults."""
+        name, _, version = text.partition("@")
+        if not version and ":" in name.rpartition("/")[2]:
+            name, _, version = name.rpartition(":")
+        first, slash, rest = name.partition("/")
+        if not slash or not (set(first) & {".", ":"} or first == "localhost"):
+            first, rest = "docker.io", name if slash else f"library/{name}"
+        return cls(DOCKER_HUB if first == "docker.io" else first, rest, version or "latest")
+
+    def url(self, version: str) -> str:
+        """Address of the manifest of a version: a tag or a digest."""
+        return f"https://{self.registry}/v2/{self.repository}/manifests/{version}"
+
+
+def what_is_not_encrypted(manifest: dict[str, Any], key_id: str) -> str | None:
+    """What in an image's manifest is not encrypted for this key, in one line; None where all is."""
+    layers = manifest.get("layers") or []
+    plain = [layer for layer in layers if not str(layer.get("mediaType")).endswith("+encrypted")]
+    if plain or not layers:
+        return f"{len(plain)} of its {len(layers)} layers are not encrypted"
+    for layer in layers:
+        packet = (layer.get("annotations") or {}).get(PACKET, "")
+        try:
+            kid = json.loads(base64.b64decode(packet))["kid"]
+        except (ValueError, TypeError, KeyError):
+            return f"the layer {layer.get('digest')} is not encrypted for the attestation agent"
+        if kid != key_id:
+            return f"the layer {layer.get('digest')} is encrypted for the key {kid!r}, not {key_id!r}"
+    return None
+
+
+class Registries:
+    """Manifests, fetched over the host's own way to the registries."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._proved: set[tuple[str, str]] = set()
+        self._refused: dict[tuple[str, str], str] = {}
+
+    def require_encrypted(self, image: str, key_id: str) -> None:
+        """Raise NotProven where an image is not encrypted for this key; a registry is asked once in a run."""
+        asked = (image, key_id)
+        if asked in self._proved:
+            return
+        if asked not in self._refused:
+            try:
+                wrong = what_is_not_encrypted(self.manifest(image), key_id)
+            except NotProven as error:
+                wrong = error.cause
+            if wrong is None:
+                self._proved.add(asked)
+                return
+            self._refused[asked] = f"a pod of {image} proves nothing: {wrong}"
+        raise NotProven(self._refused[asked])
+
+    def manifest(self, image: str) -> dict[str, Any]:
+        """The manifest of an image for amd64. Raises NotProven where the registry does not give it."""
+        reference = Reference.parse(image)
+        try:
+            found = self._fetch(reference, reference.version)
+            if "manifests" in found:
+                found = self._fetch(reference, _amd64(found))
+        except (CommandFailed, DeadlineExceeded, LookupError, ValueError) as error:
+            raise NotProven(f"the manifest of {image} cannot be read: {error}") from None
+        return found
+
+    def _fetch(self, reference: Reference, version: str) -> dict[str, Any]:
+        url = reference.url(version)
+        status, headers, body = self._curl(url)
+        if status == "401":
+            status, headers, body = self._curl(url, self._token(headers))
+        if status != "200":
+            raise ValueError(f"{url} answers with status {status}")
+        manifest: dict[str, Any] = json.loads(body)
+        return manifest
+
+    def _token(self, headers: str) -> str:
+        offer = re.search(r"(?im)^www-authenticate:\s*Bearer (.*)$", headers)
+        fields = dict(re.findall(r'(\w+)="([^"]*)"', offer[1])) if offer else {}
+        options = [f"{name}={fields[name]}" for name in ("service", "scope") if name in fields]
+        command = "curl --fail --silent --show-error --get %s" + " --data-urlencode %s" * len(options)
+        answer = self._host.run(command, fields["realm"], *options, reads=True, sensitive=True)
+        given = json.loads(answer.stdout)
+        return str(given.get("token") or given["access_token"])
+
+    def _curl(self, url: str, token: str | None = None) -> tuple[str, str, str]:
+        # The token goes by stdin: a command line can be read by everybody on the host.
+        config = f'header = "Authorization: Bearer {token}"\n' if token else ""
+        answer = self._host.run(
+            "curl --silent --show-error --include --config - --header %s -- %s",
+            f"Accept: {ACCEPT}",
+            url,
+            input=config,
+            reads=True,
+        )
+        headers, _, body = answer.stdout.replace("\r\n", "\n").partition("\n\n")
+        return headers.split()[1], headers, body
+
+
+def _amd64(index: dict[str, Any]) -> str:
+    for entry in index["manifests"]:
+        if (entry.get("platform") or {}).get("architecture") == "amd64":
+            return str(entry["digest"])
+    raise LookupError("its index has no image for amd64")

@@ -1,0 +1,50 @@
+"""The Kubernetes node that is the SEV host: the suite's pods run there, where it can look at their VMs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import NotProven
+
+if TYPE_CHECKING:
+    from lab.cluster import Cluster
+    from lab.labfile import LabFile
+
+WORKER = "node-role.kubernetes.io/worker"
+
+
+def sev_node(lab: LabFile, cluster: Cluster) -> str:
+    """The node that the lab file names, or else the only worker node. Raises NotProven."""
+    named = lab.cluster.node
+    if named is not None:
+        if cluster.get("Node", named) is None:
+            raise NotProven(f"the cluster has no node {named}: see cluster.node in the lab file")
+        return named
+    workers = [node["metadata"]["name"] for node in cluster.list("Node", label_selector=WORKER)]
+    if not workers:
+        raise NotProven(f"no node has the label {WORKER}", owner="C-5.2")
+    if len(workers) > 1:
+        raise NotProven(
+            f"the cluster has the worker nodes {', '.join(workers)}: name the SEV host's in cluster.node of "
+            "the lab file"
+        )
+    return str(workers[0])
+
+
+def require_ready(cluster: Cluster, name: str) -> None:
+    """Raise NotProven where the node takes no pods: that it is Ready is clause C-5.1's business."""
+    node = cluster.get("Node", name) or {}
+    if node.get("spec", {}).get("unschedulable"):
+        raise NotProven(f"the node {name} is cordoned", owner="C-5.1")
+    conditions = {each["type"]: each for each in node.get("status", {}).get("conditions", [])}
+    ready = conditions.get("Ready", {})
+    if ready.get("status") != "True":
+        why = ready.get("message") or "it has no condition Ready"
+        raise NotProven(f"the node {name} is not Ready: {why}", owner="C-5.1")
+
+
+def only_on(node: str) -> dict[str, Any]:
+    """An affinity with which the scheduler takes this node or none (as the DaemonSet controller does)."""
+    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    required = {"nodeSelectorTerms": [{"matchFields": [field]}]}
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}

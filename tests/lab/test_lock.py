@@ -1,0 +1,51 @@
+"""What the host says when a run asks for its lock."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from lab import lock
+from lab.errors import NotProven
+
+if TYPE_CHECKING:
+    from lab.host import Host
+
+
+class Asked:
+    """A host on which the lock's command says these lines."""
+
+    def __init__(self, *lines: str) -> None:
+        self._lines = list(lines)
+        self.closed = False
+
+    def hold(self, *_: Any) -> Asked:
+        return self
+
+    def read_line(self, _: Any) -> str | None:
+        return self._lines.pop(0) if self._lines else None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def take(*lines: str) -> Asked:
+    return cast("Asked", lock.take(cast("Host", Asked(*lines)), "run-1", who="me", seconds=1))
+
+
+def test_the_lock_is_held() -> None:
+    assert not take("locked").closed
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("busy", "run-0 by somebody"), "another run works on this host: run-0 by somebody; wait"),
+        (("mkdir: cannot create directory",), "cannot be taken: mkdir: cannot create directory"),
+        ((), "cannot be taken: the command said nothing"),
+    ],
+)
+def test_who_has_it_and_why_not_are_told_apart(lines: tuple[str, ...], said: str) -> None:
+    with pytest.raises(NotProven, match=said):
+        take(*lines)

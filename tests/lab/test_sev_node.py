@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.errors import NotProven
+from lab.sev_node import WORKER, require_ready, sev_node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.labfile import LabFile
+
+
+class Nodes:
+    """A cluster of worker nodes."""
+
+    def __init__(self, *names: str) -> None:
+        self.nodes: list[dict[str, Any]] = [{"metadata": {"name": name}} for name in names]
+
+    def get(self, kind: str, name: str) -> dict[str, Any] | None:
+        return next((node for node in self.nodes if node["metadata"]["name"] == name), None)
+
+    def list(self, kind: str, label_selector: str) -> list[dict[str, Any]]:
+        assert (kind, label_selector) == ("Node", WORKER)
+        return self.nodes
+
+
+@pytest.mark.parametrize(
+    ("named", "workers", "found"),
+    [(None, ["sev-1"], "sev-1"), ("sev-2", ["sev-1", "sev-2"], "sev-2")],
+)
+def test_the_node_is_named_or_the_only_worker(
+    lab_of: Callable[..., LabFile], named: str | None, workers: list[str], found: str
+) -> None:
+    lab = lab_of({"host": "h", "known_hosts": "k"}, cluster={"node": named})
+    assert sev_node(lab, Nodes(*workers)) == found  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("named", "workers", "said"),
+    [
+        (None, [], r"no node has the label .* \(C-5\.2\)"),
+        (None, ["sev-1", "plain"], r"worker nodes sev-1, plain: name .* cluster\.node"),
+        ("sev-3", ["sev-1"], "the cluster has no node sev-3"),
+    ],
+)
+def test_an_unclear_node_is_a_precondition(
+    lab_of: Callable[..., LabFile], named: str | None, workers: list[str], said: str
+) -> None:
+    lab = lab_of({"host": "h", "known_hosts": "k"}, cluster={"node": named})
+    with pytest.raises(NotProven, match=said):
+        sev_node(lab, Nodes(*workers))  # type: ignore[arg-type]
+
+
+def ready(status: str, message: str = "") -> dict[str, Any]:
+    return {"status": {"conditions": [{"type": "Ready", "status": status, "message": message}]}}
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"spec": {"unschedulable": True}, **ready("True")}, r"sev-1 is cordoned \(C-5\.1\)"),
+        (ready("Unknown", "Kubelet stopped posting node status."), "is not Ready: Kubelet stopped posting"),
+        ({}, "it has no condition Ready"),
+    ],
+)
+def test_a_node_that_takes_no_pods_is_a_precondition(node: dict[str, Any], said: str) -> None:
+    cluster = Nodes("sev-1")
+    cluster.nodes[0].update(node)
+    with pytest.raises(NotProven, match=said):
+        require_ready(cluster, "sev-1")  # type: ignore[arg-type]
+    cluster.nodes[0].update({"spec": {}}, **ready("True"))
+    require_ready(cluster, "sev-1")  # type: ignore[arg-type]
