@@ -15,6 +15,8 @@ pytest_plugins = [
     "fixtures.scenario",
     "fixtures.workers",
     "steps.certificates",
+    "steps.cluster",
+    "steps.host",
     "steps.images",
     "steps.kbs",
     "steps.launch",

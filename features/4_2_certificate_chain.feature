@@ -1,10 +1,12 @@
 Feature: Step four, example two - the platform's SEV certificate chain
   The KBS opens a session with the platform that this chain names.
 
-  Background:
-    Given the SEV certificate chain was exported
+  @W-2.1
+  Scenario: sevctl is installed
+    Then sevctl tells its version
 
   @W-2.2
   Scenario: The full certificate chain verifies, and is this platform's
+    Given the SEV certificate chain was exported
     Then every signature of the chain verifies, up to the platform vendor's root
     And the chain's PDH is the one that the platform reports

@@ -17,10 +17,6 @@ Feature: Appendix - a policy releases the key to one launch digest only
     And its command line ends in its configuration's kernel parameters
     And the KBS recorded the launch under the digest that the suite computes
 
-  @A-2.4
-  Scenario: The database's address is discovered from the running containers
-    Then the database answers at the address of its container
-
   @A-2.5
   Scenario: A policy that was written is in force on the key
     Given a running encrypted busybox with the online KBC, whose launch digest is known

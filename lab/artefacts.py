@@ -6,6 +6,7 @@ import hashlib
 import posixpath
 from typing import TYPE_CHECKING, Literal
 
+from lab.changes.described import Described
 from lab.deadline import Deadline
 from lab.errors import LabError, NotProven
 from lab.journal import STATE
@@ -18,26 +19,43 @@ if TYPE_CHECKING:
 Part = Literal["firmware", "kernel", "initrd"]
 
 
-class FetchedFile:
-    """A file on the host with the pinned checksum, fetched from its source (guide: wget … initrd.run.…)."""
+class FetchedFile(Described):
+    """A file on the host with the pinned checksum, fetched from its source (guide: wget …).
 
-    def __init__(self, host: Host, name: str, source: FileSource, path: str, seconds: float) -> None:
-        self.permission: str | None = None
-        self.clause: str | None = None
+    `mode` is for a program: it must be executable too.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        name: str,
+        source: FileSource,
+        path: str,
+        seconds: float,
+        *,
+        mode: int = 0o644,
+        permission: str | None = None,
+        clause: str | None = None,
+    ) -> None:
         self.name = f"fetch the {name}"
         self.looks_at = path
         self.undone_by = f"rm {path}"
+        self.permission = permission
+        self.clause = clause
         self._host = host
         self._source = source
         self._path = path
         self._seconds = seconds
+        self._mode = mode
 
     def look(self) -> Sight:
-        """Compare the checksum."""
+        """Compare the checksum, and of a program that it may be executed."""
         if not self._host.exists(self._path):
             return Sight(holds=False, found="no such file")
         found = self._host.sha256(self._path)
-        return Sight(holds=found == self._source.sha256, found=f"SHA-256 {found}")
+        executable = self._host.stat(self._path).mode & self._mode & 0o111 == self._mode & 0o111
+        told = f"SHA-256 {found}" if executable else f"SHA-256 {found}, not executable"
+        return Sight(found == self._source.sha256 and executable, told)
 
     def apply(self) -> None:
         """Fetch to a name beside it, refuse another checksum, and only then take its place."""
@@ -59,7 +77,7 @@ class FetchedFile:
                 raise NotProven(
                     f"{origin}: refused, its SHA-256 is {found} and the lab file says {self._source.sha256}"
                 )
-            self._host.run("mv --force -- %s %s", part, self._path)
+            self._host.run("chmod %s -- %s && mv --force -- %s %s", f"{self._mode:o}", part, part, self._path)
         finally:
             self._host.remove_file(part)
 

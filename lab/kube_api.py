@@ -122,11 +122,12 @@ class KubeApi:
         query: dict[str, Any],
         timeout: tuple[float, float],
     ) -> urllib3.BaseHTTPResponse:
+        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
         request = self._client.param_serialize(
             method,
             path,
             query_params=[(key, value) for key, value in query.items() if value is not None],
-            header_params={"Accept": "application/json", "Content-Type": "application/json"},
+            header_params={"Accept": "application/json", "Content-Type": content},
             body=body,
             auth_settings=["BearerToken"],
         )

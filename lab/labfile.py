@@ -204,6 +204,23 @@ class Files(Section):
     """The initrd with the online KBC."""
     initrd_offline: FileSource
     """The initrd with the offline KBC."""
+    operator_sdk: FileSource | None = None
+    """The program operator-sdk. Without it, it is not installed where it is missing."""
+
+
+class Sources(Section):
+    """Where else to get what the guide gets from the internet. Without one: from where the guide does."""
+
+    kernel_repository: Url | None = None
+    """The package repository of the newer kernel."""
+    docker_repository: Url | None = None
+    """The .repo file of docker's packages."""
+    operator: Text | None = None
+    """The operator's kustomization: a folder on the host, or a remote one as `kubectl apply -k` takes it."""
+    ccruntime: Text | None = None
+    """The kustomization of the custom resource, likewise."""
+    simple_kbs: Text | None = None
+    """The git repository of simple-kbs, as the host's git takes it."""
 
 
 class Pins(Section):
@@ -222,6 +239,12 @@ class Images(Section):
     """The plain nginx."""
     encrypted_busybox: Text | None = None
     """The encrypted busybox."""
+    pause: Text | None = None
+    """containerd's sandbox image."""
+    registry: Text | None = None
+    """The local registry."""
+    rbac_proxy: Text | None = None
+    """The proxy beside the operator's controller."""
 
 
 class Timeouts(Section):
@@ -233,6 +256,14 @@ class Timeouts(Section):
     """For one command on the host."""
     download: Seconds = 900
     """For one file from outside."""
+    reboot: Seconds = 1200
+    """Until the host answers from another boot."""
+    node_ready: Seconds = 300
+    """Until the node is Ready again after containerd was restarted."""
+    runtime_installed: Seconds = 1800
+    """Until the operator has installed the runtimes on every node."""
+    kbs_built: Seconds = 3600
+    """Until docker compose has built simple-kbs, and it answers."""
     pod_running: Seconds = 300
     """Until a pod runs, or has been refused."""
     pod_deleted: Seconds = 120
@@ -253,5 +284,6 @@ class LabFile(Section):
     permissions: Permissions = Permissions()
     files: Files
     pins: Pins
+    sources: Sources = Sources()
     images: Images = Images()
     timeouts: Timeouts = Timeouts()

@@ -9,6 +9,61 @@ from lab.labfile import Section
 from lab.values import HostPath, Name, Text
 
 
+class HostSystem(Section):
+    """The host's operating system, as the guide wants it (guide: 前提条件)."""
+
+    id: Text
+    """`ID` in its os-release."""
+    version: Text
+    """`VERSION_ID` in its os-release."""
+    kernel: Text
+    """The kernel's series: a version, or what it begins with."""
+    kernel_arguments: list[Text]
+    """The kernel parameters that enable SEV and SME, each `name=value`."""
+    grub: Text
+    """The version of grub that starts a kernel with them, as `EPOCH:VERSION-RELEASE`."""
+    kernel_repository: Text
+    """URL of the package repository with this kernel."""
+    base_repository: HostPath
+    """The file of the package repository with grub."""
+    base_release: Text
+    """The release of the system whose repository has this grub."""
+
+
+class ClusterNeeds(Section):
+    """What the guide asks of the test cluster (guide: 步骤一, 步骤二 前提条件)."""
+
+    kubernetes: Text
+    """The oldest release of Kubernetes, as major and minor."""
+    pause_image: Text
+    """The sandbox image that containerd is given."""
+    memory: int
+    """Memory of the node, in gigabytes of 10^9 bytes."""
+    cpus: int
+    """vCPUs of the node."""
+    runtime: Name
+    """The node's container runtime."""
+    operator_sdk: Text
+    """The version of operator-sdk."""
+    docker_repository: Text
+    """URL of the .repo file of docker's packages."""
+    registry_image: Text
+    """The local registry's image."""
+
+
+class OperatorRelease(Section):
+    """The release of the operator (guide: 步骤二)."""
+
+    release: Text
+    """The kustomization that deploys it, as `kubectl apply -k` takes it."""
+    ccruntime: Text
+    """The kustomization of its custom resource."""
+    manager_image: Text
+    """The image of its controller, which tells the release."""
+    rbac_proxy_image: Text
+    """The image of the proxy beside it that can be reached."""
+
+
 class Kata(Section):
     """Paths and defaults of the release's kata, as its installer leaves them on a node."""
 
@@ -45,6 +100,10 @@ class StockKbs(Section):
 
     tag: Text
     """The release, as a git tag."""
+    repository: Text
+    """Its git repository."""
+    folder: HostPath
+    """Where on the host its checkout is made."""
     key_id: Text
     """The key of the encrypted busybox: its `secret_id` in the database."""
     keyset_id: Text
@@ -77,6 +136,9 @@ class Profile(Section):
     """The operating system of the host."""
     certificate_chain: HostPath
     """Where the guide puts the platform's SEV certificate chain."""
+    host: HostSystem
+    cluster: ClusterNeeds
+    operator: OperatorRelease
     kata: Kata
     kbc: Kbcs
     kbs: StockKbs

@@ -34,11 +34,25 @@ class Sight:
 class Change(Protocol):
     """One idempotent change of a lab."""
 
-    name: str
-    looks_at: str
-    undone_by: str
-    permission: str | None
-    clause: str | None
+    @property
+    def name(self) -> str:
+        """What is done, as a command says it."""
+
+    @property
+    def looks_at(self) -> str:
+        """What the look rests on."""
+
+    @property
+    def undone_by(self) -> str:
+        """How a person undoes it."""
+
+    @property
+    def permission(self) -> str | None:
+        """The permission of the lab file that it needs."""
+
+    @property
+    def clause(self) -> str | None:
+        """The clause that owns the fact."""
 
     def look(self) -> Sight:
         """Look at the lab; changes nothing."""
@@ -74,20 +88,32 @@ class Provisioning:
         before = change.look()
         after = before
         if not before.holds:
-            if self.mode is not Mode.APPLY:
+            refusal = self._refusal(change, before)
+            if refusal is not None:
+                self._failed[change.name] = refusal
                 if self.mode is Mode.CHECK:
                     self._enter(change, before, before, started, applied=False)
-                raise NotProven(
-                    f"{change.name}: {before.found}, and provisioning is {self.mode}", owner=change.clause
-                )
-            if change.permission and not getattr(self._permissions, change.permission):
-                raise NotPermitted(change.permission, change.name)
+                raise refusal
             self._apply(change)
             after = change.look()
         self._enter(change, before, after, started, applied=True)
         if not after.holds:
             raise LabError(f"{change.name}: made, but afterwards {after.found} (before: {before.found})")
         self._settled.add(change.name)
+
+    def unsettle(self) -> None:
+        """Look at everything again from now on: something happened that may have undone what was settled."""
+        self._settled.clear()
+
+    def _refusal(self, change: Change, before: Sight) -> NotProven | None:
+        """Why a change that is needed may not be made."""
+        if self.mode is not Mode.APPLY:
+            return NotProven(
+                f"{change.name}: {before.found}, and provisioning is {self.mode}", owner=change.clause
+            )
+        if change.permission and not getattr(self._permissions, change.permission):
+            return NotPermitted(change.permission, change.name)
+        return None
 
     def _apply(self, change: Change) -> None:
         try:

@@ -26,3 +26,34 @@ def parse_network(output: str) -> list[Attached]:
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(f"docker network inspect gave no list of containers: {error!r}") from None
+
+
+# One container a line, for `docker ps --format`.
+PS_FORMAT = r"{{.ID}}\t{{.Image}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}"
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container, as `docker ps` shows it."""
+
+    id: str
+    image: str
+    status: str
+    ports: str
+    name: str
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it runs; one that restarts again and again is `Restarting (1) …`."""
+        return self.status.startswith("Up ") and "(Paused)" not in self.status
+
+
+def parse_containers(output: str) -> list[Container]:
+    """The containers of `docker ps --format PS_FORMAT`. Raises LabError for what is not that."""
+    containers = []
+    for line in output.splitlines():
+        fields = line.split("\t")
+        if len(fields) != 5:
+            raise LabError(f"docker ps gave no list of containers: {line!r}")
+        containers.append(Container(*fields))
+    return containers

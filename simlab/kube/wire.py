@@ -1,9 +1,8 @@
 """Bodies in Kubernetes' protobuf form, as `kubectl create namespace` and other typed Go clients send them.
 
 Only reading: answers are JSON, which those clients accept too. The envelope is apimachinery v0.24's
-`pkg/runtime/serializer/protobuf`; `wire_fields.txt` beside this file has the field numbers (the `protobuf`
-tags of Kubernetes api v0.24), one message a line: `field=number`, `*` for one whose zero value counts,
-`@number=NAME` for a nested message whose fields JSON shows inline.
+`pkg/runtime/serializer/protobuf`; `wire_fields.txt` beside this file has the field numbers, and says where
+they come from and how it is written.
 """
 
 from __future__ import annotations
@@ -43,6 +42,8 @@ def _messages() -> dict[str, _Message]:
     found: dict[str, _Message] = {}
     text = (Path(__file__).parent / "wire_fields.txt").read_text(encoding="ascii")
     for row in text.splitlines():
+        if row.startswith("#"):
+            continue
         name, *fields = row.split()
         message = found[name] = _Message()
         for part in fields:

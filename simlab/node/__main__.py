@@ -17,8 +17,8 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from setproctitle import setproctitle
 
+from simlab.kube.client import Api, ApiError, ApiUnreachableError
 from simlab.layout import Layout
-from simlab.node.api import Api, ApiError, ApiUnreachableError
 from simlab.node.containerd.cri import Cri
 from simlab.node.events import EventRecorder
 from simlab.node.host import Host

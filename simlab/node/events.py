@@ -12,11 +12,11 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import ApiError, ApiUnreachableError
 from simlab.node import clock
-from simlab.node.api import ApiError, ApiUnreachableError
 
 if TYPE_CHECKING:
-    from simlab.node.api import Api, Object
+    from simlab.kube.client import Api, Object
 
 NORMAL: Final = "Normal"
 WARNING: Final = "Warning"

@@ -12,7 +12,7 @@ from simlab.node.events import NORMAL, WARNING
 from simlab.node.rpc import RpcError
 
 if TYPE_CHECKING:
-    from simlab.node.api import Object
+    from simlab.kube.client import Object
     from simlab.node.containerd.cri import Cri
     from simlab.node.containerd.records import Sandbox
     from simlab.node.events import EventRecorder

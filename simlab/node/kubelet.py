@@ -6,14 +6,14 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from simlab.kube.client import ApiError, ApiUnreachableError
 from simlab.node import pod as pods
-from simlab.node.api import ApiError, ApiUnreachableError
 from simlab.node.podworker import PodWorker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simlab.node.api import Api, Object
+    from simlab.kube.client import Api, Object
     from simlab.node.containerd.cri import Cri
     from simlab.node.events import EventRecorder
 

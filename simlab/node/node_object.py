@@ -7,12 +7,12 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from simlab import addresses
+from simlab.kube.client import STRATEGIC_MERGE_PATCH, ApiError, ApiUnreachableError
 from simlab.node import clock
-from simlab.node.api import STRATEGIC_MERGE_PATCH, ApiError, ApiUnreachableError
 from simlab.node.host import MEMORY_MIB
 
 if TYPE_CHECKING:
-    from simlab.node.api import Api, Object
+    from simlab.kube.client import Api, Object
     from simlab.node.host import Host
 
 KUBELET_VERSION: Final = "v1.24.8"

@@ -11,7 +11,7 @@ from simlab.node.containerd.records import ContainerConfig, SandboxConfig
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from simlab.node.api import Object
+    from simlab.kube.client import Object
 
 _REFERENCE: Final = re.compile(r"\$(\$|\(([-._a-zA-Z][-._a-zA-Z0-9]*)\))")
 DEFAULT_GRACE_SECONDS: Final = 30

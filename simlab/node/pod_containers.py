@@ -19,7 +19,7 @@ from simlab.node.rpc import RpcError
 from simlab.node.status import CREATING, INITIALIZING, ContainerTrack, Waiting
 
 if TYPE_CHECKING:
-    from simlab.node.api import Object
+    from simlab.kube.client import Object
     from simlab.node.containerd.cri import Cri
     from simlab.node.containerd.records import Sandbox
     from simlab.node.events import EventRecorder

@@ -12,10 +12,10 @@ import logging
 import random
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import ApiError, ApiUnreachableError
 from simlab.node import clock
 from simlab.node import pod as pods
 from simlab.node import status as statuses
-from simlab.node.api import ApiError, ApiUnreachableError
 from simlab.node.containerd.records import Container
 from simlab.node.events import NORMAL, WARNING
 from simlab.node.pod_containers import PodContainers, StartError
@@ -24,7 +24,7 @@ from simlab.node.rpc import RpcError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simlab.node.api import Api, Object
+    from simlab.kube.client import Api, Object
     from simlab.node.containerd.cri import Cri
     from simlab.node.containerd.records import Sandbox
     from simlab.node.events import EventRecorder

@@ -11,7 +11,7 @@ from simlab.node import clock
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from simlab.node.api import Object
+    from simlab.kube.client import Object
     from simlab.node.containerd.records import Attempt
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import setproctitle
 import yaml
 
+from simlab.kube.client import Api
 from simlab.kube.controllers.controller import Cluster, Controller
 from simlab.kube.controllers.daemonsets import DaemonSets
 from simlab.kube.controllers.deployments import Deployments
@@ -23,7 +24,6 @@ from simlab.kube.controllers.namespaces import NamespaceContent, NamespaceDeleti
 from simlab.kube.controllers.nodes import NodeLifecycle
 from simlab.kube.controllers.replicasets import ReplicaSets
 from simlab.kube.controllers.scheduler import Scheduler
-from simlab.node.api import Api
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,9 +11,9 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import Api, ApiError, ApiUnreachableError
 from simlab.kube.controllers.informer import Informer
 from simlab.kube.objects import Obj, meta, now, now_micro
-from simlab.node.api import Api, ApiError, ApiUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

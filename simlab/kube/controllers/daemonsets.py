@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.fit import matches_node, untolerated
 from simlab.kube.controllers.workloads import (
     Workloads,
@@ -18,7 +19,6 @@ from simlab.kube.controllers.workloads import (
     template_hash,
 )
 from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, name_of
-from simlab.node.api import ApiError
 
 if TYPE_CHECKING:
     from simlab.kube.controllers.controller import Cluster

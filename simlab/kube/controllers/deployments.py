@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.workloads import Workloads, controller_of, owner_reference, template_hash
 from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, name_of, now
-from simlab.node.api import ApiError
 
 if TYPE_CHECKING:
     from simlab.kube.controllers.controller import Cluster

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.controller import Cluster, Controller, Recorder
 from simlab.kube.controllers.fit import tolerates
 from simlab.kube.controllers.informer import key_of
 from simlab.kube.objects import Obj, dig, items
-from simlab.node.api import ApiError
 
 QUARANTINE_SECONDS: Final = 40.0
 _PERIOD_SECONDS: Final = 5.0

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.controller import Cluster, Controller
 from simlab.kube.controllers.informer import Informer, key_of
 from simlab.kube.controllers.namespaces import group_versions
 from simlab.kube.objects import Obj, dig, items, mapping, meta
-from simlab.node.api import ApiError
 
 _FOREGROUND: Final = "foregroundDeletion"
 _ORPHAN: Final = "orphan"

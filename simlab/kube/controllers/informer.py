@@ -6,8 +6,8 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import Api, ApiError, ApiUnreachableError
 from simlab.kube.objects import Obj, meta
-from simlab.node.api import Api, ApiError, ApiUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

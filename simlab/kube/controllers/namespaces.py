@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from simlab.kube.client import Api, ApiError
 from simlab.kube.controllers.controller import Cluster, Controller
 from simlab.kube.objects import Obj, dig, items, name_of
-from simlab.node.api import Api, ApiError
 
 _ACCOUNT: Final = "default"
 _CA_MAP: Final = "kube-root-ca.crt"

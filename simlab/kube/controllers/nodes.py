@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.controller import Cluster, Controller, Recorder
 from simlab.kube.controllers.informer import key_of
 from simlab.kube.objects import Obj, dig, items, name_of, now
-from simlab.node.api import ApiError
 
 # --node-monitor-grace-period and --node-monitor-period
 GRACE_SECONDS: Final = 40.0

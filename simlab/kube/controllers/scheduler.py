@@ -11,11 +11,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.controller import Cluster, Controller, Recorder
 from simlab.kube.controllers.fit import is_hopeless, obstacles, requests_of, used_on
 from simlab.kube.controllers.informer import Key, key_of
 from simlab.kube.objects import Obj, dig, items, mapping, name_of, now
-from simlab.node.api import ApiError
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Final
 
+from simlab.kube.client import ApiError
 from simlab.kube.controllers.controller import Cluster, Controller, Recorder
 from simlab.kube.controllers.informer import key_of
 from simlab.kube.objects import Obj, clone, dig, items, mapping, meta, name_of, parse_time
 from simlab.kube.selectors import from_object, matches_labels
-from simlab.node.api import ApiError
 
 if TYPE_CHECKING:
     import datetime as dt

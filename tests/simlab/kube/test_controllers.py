@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from simlab.kube.client import Api
 from simlab.kube.controllers.controller import Cluster, Controller
 from simlab.kube.controllers.evictions import Evictions
 from simlab.kube.controllers.nodes import NodeLifecycle
-from simlab.node.api import Api
 from tests.simlab.kube.world import START_SECONDS, Kube, Obj, node, pod
 
 if TYPE_CHECKING:

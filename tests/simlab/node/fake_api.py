@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from simlab.node.api import ApiError, ApiUnreachableError
+from simlab.kube.client import ApiError, ApiUnreachableError
 
 Object = dict[str, Any]
 

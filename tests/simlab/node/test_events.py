@@ -9,7 +9,7 @@ from tests.simlab.node.fake_api import FakeApi
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from simlab.node.api import Api
+    from simlab.kube.client import Api
 
 POD = {"metadata": {"namespace": "default", "name": "p", "uid": "u"}}
 

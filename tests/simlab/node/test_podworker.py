@@ -18,7 +18,7 @@ from tests.simlab.node.fake_cri import FakeCri
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from simlab.node.api import Api
+    from simlab.kube.client import Api
     from simlab.node.containerd.cri import Cri
 
 Object = dict[str, Any]

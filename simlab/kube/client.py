@@ -1,4 +1,4 @@
-"""A small client of the Kubernetes API: what a kubelet needs of it, on aiohttp."""
+"""A small client of the Kubernetes API, on aiohttp: what the kubelet and the controllers need of it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,96 @@
+"""The host's boot loader and its entries, and the way through a reboot that comes back.
+
+The grub of Anolis 8.6 has a bug: with SEV's kernel parameters the machine does not come up again (guide:
+前提条件 3). So nothing here sets those parameters, or reboots with them, before grub is the profile's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.deadline import Deadline
+from lab.errors import ConnectionLost, NotProven
+from lab.parsers.grubby import BootEntry, parse_entries
+from lab.parsers.machine import missing_arguments, parse_kernel_arguments
+from lab.rpm_version import Evr
+
+if TYPE_CHECKING:
+    from lab.host import Host
+    from lab.packages import Packages
+    from lab.parsers.rpm import Package
+    from lab.profile import HostSystem
+
+
+# What entries of Anolis 8 may name instead of arguments: a variable in /boot/grub2/grubenv.
+KERNEL_OPTIONS = "$kernelopts"
+
+
+class Boot:
+    """Grub, boot entries and reboots of one host. Every question looks again."""
+
+    def __init__(self, *, host: Host, packages: Packages, wanted: HostSystem, seconds: float) -> None:
+        """`seconds` is how long a reboot may take."""
+        self._host = host
+        self._packages = packages
+        self._wanted = wanted
+        self._seconds = seconds
+
+    @property
+    def grub_wanted(self) -> Evr:
+        """The version that the guide goes back to."""
+        return Evr.parse(self._wanted.grub)
+
+    def grub_packages(self) -> list[Package]:
+        """Grub's installed packages: all that were built from its source package."""
+        return [each for each in self._packages.matching("grub2*") if each.source.startswith("grub2-")]
+
+    def other_grub_packages(self) -> list[Package]:
+        """Grub's packages that are at another version than the guide's."""
+        return [each for each in self.grub_packages() if each.evr != self.grub_wanted]
+
+    def entries(self) -> list[BootEntry]:
+        """The boot entries; where grubby leaves grub's own variable in them, with what that stands for."""
+        listed = self._host.run("grubby --info=ALL", reads=True).stdout
+        if KERNEL_OPTIONS in listed:
+            variables = self._host.run("grub2-editenv - list", reads=True).lines
+            values = [
+                line.partition("=")[2] for line in variables if line.startswith(f"{KERNEL_OPTIONS[1:]}=")
+            ]
+            listed = listed.replace(KERNEL_OPTIONS, " ".join(values))
+        return parse_entries(listed)
+
+    def default_kernel(self) -> str:
+        """The path of the kernel that the next boot takes."""
+        return self._host.run("grubby --default-kernel", reads=True).stdout.strip()
+
+    def lacking(self) -> list[BootEntry]:
+        """The boot entries that lack one of the parameters which enable SEV and SME."""
+        wanted = self._wanted.kernel_arguments
+        return [entry for entry in self.entries() if missing_arguments(entry.arguments, wanted)]
+
+    def require_good_grub(self, for_what: str) -> None:
+        """Raise NotProven where grub is not the one that starts a kernel with SEV's parameters."""
+        found = self.grub_packages()
+        others = [package.spec for package in found if package.evr != self.grub_wanted]
+        if others or not found:
+            raise NotProven(
+                f"{for_what} is refused: with SEV's kernel parameters the host would not come up again on "
+                f"{', '.join(others) or 'a grub that rpm does not know'}; it needs {self.grub_wanted}",
+                owner="P-3.2",
+            )
+
+    def reboot(self) -> None:
+        """Reboot, and wait until another boot answers. Never with SEV's parameters on another grub.
+
+        Raises NotProven before anything happens, DeadlineExceeded where the host does not come back.
+        """
+        names = {name for each in self._wanted.kernel_arguments for name in parse_kernel_arguments(each)}
+        if any(names & parse_kernel_arguments(entry.arguments).keys() for entry in self.entries()):
+            self.require_good_grub("a reboot")
+        previous = self._host.boot_id()
+        try:
+            self._host.run("reboot")
+        except ConnectionLost as lost:
+            if not lost.sent:
+                raise
+        self._host.wait_for_reboot(previous, Deadline(self._seconds))

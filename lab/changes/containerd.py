@@ -1,0 +1,75 @@
+"""containerd's configuration (guide: 步骤一 配置containerd)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.changes.described import Described, keep_backup, putting_back
+from lab.containerd import PATH, ContainerdConfiguration
+from lab.errors import NotProven
+from lab.provisioning import Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.host import Host
+
+
+class ContainerdConfigured(Described):
+    """containerd has a configuration that serves Kubernetes (guide: containerd config default > …)."""
+
+    name = "give containerd its default configuration"
+    looks_at = PATH
+    undone_by = putting_back(PATH)
+    permission = "containerd"
+    clause = "C-4.1"
+
+    def __init__(self, host: Host, restart: Callable[[], None]) -> None:
+        self._host = host
+        self._restart = restart
+
+    def look(self) -> Sight:
+        """A file that is there is kept, unless it turns Kubernetes' plugin off, as docker's package does."""
+        configuration = ContainerdConfiguration.read(self._host)
+        if configuration is None:
+            return Sight(holds=False, found="no configuration")
+        serves = configuration.serves_kubernetes
+        return Sight(serves, "a configuration" if serves else "a configuration that disables the CRI plugin")
+
+    def apply(self) -> None:
+        """Put its own default there, in one piece."""
+        default = self._host.run("containerd config default").stdout_bytes
+        ContainerdConfiguration.parse(default)
+        keep_backup(self._host, PATH)
+        self._host.write_file(PATH, default)
+        self._restart()
+
+
+class SandboxImage(Described):
+    """containerd's pause image is the reachable mirror (guide: sed … registry.k8s.io/pause:3.6 …)."""
+
+    looks_at = f"sandbox_image in {PATH}"
+    undone_by = putting_back(PATH)
+    permission = "containerd"
+    clause = "C-4.2"
+
+    def __init__(self, host: Host, reference: str, restart: Callable[[], None]) -> None:
+        self.name = f"set containerd's sandbox image to {reference}"
+        self._host = host
+        self._reference = reference
+        self._restart = restart
+
+    def look(self) -> Sight:
+        """The image that the file names."""
+        configuration = ContainerdConfiguration.read(self._host)
+        found = configuration.sandbox_image if configuration else None
+        return Sight(found == self._reference, found or "none is named")
+
+    def apply(self) -> None:
+        """Edit the file as TOML; all else in it stays."""
+        configuration = ContainerdConfiguration.read(self._host)
+        if configuration is None:
+            raise NotProven("containerd has no configuration to be edited", owner="C-4.1")
+        keep_backup(self._host, PATH)
+        self._host.write_file(PATH, configuration.with_sandbox_image(self._reference).text.encode())
+        self._restart()

@@ -1,0 +1,41 @@
+"""Labels of the cluster's nodes (guide: 部署单节点的Kubernetes cluster)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.changes.described import Described
+from lab.errors import LabError
+from lab.provisioning import Sight
+from lab.worker_nodes import WORKER
+
+if TYPE_CHECKING:
+    from lab.cluster import Cluster
+    from lab.worker_nodes import WorkerNodes
+
+
+class WorkerLabel(Described):
+    """A node carries the worker label with an empty value (guide: kubectl label node …)."""
+
+    name = "label the SEV host's node as a worker"
+    looks_at = f"the nodes' label {WORKER}"
+    undone_by = f"kubectl label node NODE {WORKER}-"
+    permission = "operator"
+    clause = "C-5.2"
+
+    def __init__(self, cluster: Cluster, nodes: WorkerNodes) -> None:
+        self._cluster = cluster
+        self._nodes = nodes
+
+    def look(self) -> Sight:
+        """The workers; another value than the empty one is none that the operator selects."""
+        try:
+            workers = [node.name for node in self._nodes.workers()]
+        except LabError as error:
+            return Sight(holds=False, found=str(error))
+        return Sight(bool(workers), ", ".join(workers) or "no node has it with an empty value")
+
+    def apply(self) -> None:
+        """Label the node that is the SEV host."""
+        node = self._nodes.sev_host()
+        self._cluster.patch("Node", node.name, {"metadata": {"labels": {WORKER: ""}}})

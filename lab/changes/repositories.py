@@ -1,0 +1,77 @@
+"""Package repositories (guide: 前提条件 2 and 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.changes.described import Described, keep_backup, putting_back
+from lab.errors import LabError, NoSuchHostFile
+from lab.parsers.repositories import parse_repositories, with_release
+from lab.provisioning import Sight
+
+if TYPE_CHECKING:
+    from lab.host import Host
+    from lab.packages import Packages
+
+
+class KernelRepository(Described):
+    """The repository of the newer kernel (guide: yum-config-manager --add-repo …/kernel-5.10/…)."""
+
+    name = "add the repository of the newer kernel"
+    looks_at = "/etc/yum.repos.d"
+    permission = "packages"
+    clause = "P-2.1"
+
+    def __init__(self, packages: Packages, url: str) -> None:
+        self._packages = packages
+        self._url = url.rstrip("/")
+        self.undone_by = f"remove the file in /etc/yum.repos.d that names {url}"
+
+    def look(self) -> Sight:
+        """An enabled repository has this URL, whatever it is called."""
+        having = [each for each in self._packages.repositories() if self._url in each.urls]
+        if not having:
+            return Sight(holds=False, found="no repository has its URL")
+        enabled = any(each.enabled for each in having)
+        return Sight(enabled, f"{having[0].id} {'is enabled' if enabled else 'is there, but disabled'}")
+
+    def apply(self) -> None:
+        """As the guide does."""
+        self._packages.add_repository(self._url + "/")
+
+
+class BaseRelease(Described):
+    """The BaseOS repository is that of the release with the older grub (guide: sed … -BaseOS.repo)."""
+
+    permission = "packages"
+    clause = "P-3.1"
+
+    def __init__(self, host: Host, path: str, release: str) -> None:
+        self.name = f"point the BaseOS repository at {release}"
+        self.looks_at = path
+        self.undone_by = putting_back(path)
+        self._host = host
+        self._release = release
+
+    def look(self) -> Sight:
+        """Every URL of the file names the release; a file without any URL names none."""
+        try:
+            text = self._text()
+        except NoSuchHostFile:
+            return Sight(holds=False, found="no such file")
+        urls = [url for each in parse_repositories(text) for url in each.urls]
+        return Sight(
+            bool(urls) and with_release(text, self._release) == text, " ".join(urls) or "no URL in it"
+        )
+
+    def apply(self) -> None:
+        """Edit the file's URLs, and nothing else in it."""
+        text = self._text()
+        edited = with_release(text, self._release)
+        if edited == text:
+            raise LabError(f"{self.looks_at} on the host has no URL with a release in it to be changed")
+        keep_backup(self._host, self.looks_at)
+        self._host.write_file(self.looks_at, edited.encode("utf-8", "surrogateescape"))
+
+    def _text(self) -> str:
+        return self._host.read_file(self.looks_at).decode("utf-8", "surrogateescape")

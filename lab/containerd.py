@@ -1,0 +1,83 @@
+"""containerd's configuration on the host, read and edited as TOML.
+
+Sources: containerd 1.6, pkg/cri/config/config.go (version 2 of the file); containerd 2.0,
+docs/cri/config.md (version 3, which calls the sandbox image a pinned image).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+
+from lab.errors import LabError, NoSuchHostFile
+
+if TYPE_CHECKING:
+    from lab.host import Host
+
+PATH = "/etc/containerd/config.toml"
+CRI = "io.containerd.grpc.v1.cri"
+CRI_IMAGES = "io.containerd.cri.v1.images"
+
+
+@dataclass(frozen=True)
+class ContainerdConfiguration:
+    """One configuration file. Editing gives a new one; comments and order stay as they are."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, data: bytes) -> ContainerdConfiguration:
+        """The configuration in `data`. Raises LabError where it is no TOML."""
+        try:
+            text = data.decode()
+            tomlkit.parse(text)
+        except (UnicodeDecodeError, TOMLKitError) as error:
+            raise LabError(f"{PATH} on the host is not TOML: {error}") from None
+        return cls(text)
+
+    @classmethod
+    def read(cls, host: Host) -> ContainerdConfiguration | None:
+        """The host's configuration; None where there is none, or an empty file."""
+        try:
+            data = host.read_file(PATH)
+        except NoSuchHostFile:
+            return None
+        return cls.parse(data) if data.strip() else None
+
+    @property
+    def _document(self) -> dict[str, Any]:
+        return tomlkit.parse(self.text).unwrap()
+
+    @property
+    def serves_kubernetes(self) -> bool:
+        """Whether the CRI plugin is on; the file in docker's package turns it off."""
+        disabled = self._document.get("disabled_plugins") or []
+        return not {"cri", CRI} & set(disabled)
+
+    @property
+    def sandbox_image(self) -> str | None:
+        """The pause image's reference, or None where the file leaves it to containerd's default."""
+        table = self._document
+        for key in self._sandbox_path():
+            if not isinstance(table, dict) or key not in table:
+                return None
+            table = table[key]
+        return str(table)
+
+    def with_sandbox_image(self, reference: str) -> ContainerdConfiguration:
+        """The same configuration with another pause image."""
+        document = tomlkit.parse(self.text)
+        table: Any = document
+        *tables, last = self._sandbox_path()
+        for key in tables:
+            table = table.setdefault(key, tomlkit.table())
+        table[last] = reference
+        return ContainerdConfiguration(tomlkit.dumps(document))
+
+    def _sandbox_path(self) -> tuple[str, ...]:
+        if int(self._document.get("version", 1)) >= 3:
+            return "plugins", CRI_IMAGES, "pinned_images", "sandbox"
+        return "plugins", CRI, "sandbox_image"

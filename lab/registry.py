@@ -1,0 +1,100 @@
+"""The local registry on the host's port 5000: its container, and what it answers over HTTP."""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lab.errors import DeadlineExceeded
+from lab.parsers.docker import PS_FORMAT, Container, parse_containers
+from lab.record import Wait
+
+if TYPE_CHECKING:
+    from lab.deadline import Deadline
+    from lab.host import Host
+    from lab.record import Record
+
+# Seconds between two questions to a registry that is starting.
+PACE = 0.5
+
+
+@dataclass(frozen=True)
+class RegistryAnswer:
+    """What answered: `status` is the HTTP status, 0 where nobody did; `said` what was wrong with it."""
+
+    status: int
+    said: str
+
+    @property
+    def is_registry(self) -> bool:
+        """Whether it is the API's own answer (OCI distribution specification, end-1)."""
+        return self.status == 200 and not self.said
+
+    def __str__(self) -> str:
+        return self.said or f"answers {self.status}"
+
+
+class Registry:
+    """The registry of one host. Every question looks again."""
+
+    def __init__(self, host: Host, record: Record, *, port: int = 5000) -> None:
+        self.port = port
+        self.name = "conformance-registry"
+        self._host = host
+        self._record = record
+
+    def containers(self) -> list[Container]:
+        """The containers that publish the port, or ours, which publishes it once it runs."""
+        listed = self._host.run(f"docker ps --all --no-trunc --format '{PS_FORMAT}'", check=False, reads=True)
+        published = re.compile(rf":{self.port}->")
+        return [
+            each
+            for each in parse_containers(listed.stdout)
+            if published.search(each.ports) or each.name == self.name or _is_registry(each.image)
+        ]
+
+    def running(self) -> list[Container]:
+        """Those that are up and publish the port."""
+        return [each for each in self.containers() if each.is_up and f":{self.port}->" in each.ports]
+
+    def stopped(self) -> list[Container]:
+        """Those that are not up."""
+        return [each for each in self.containers() if not each.is_up]
+
+    def answer(self) -> RegistryAnswer:
+        """What answers on the port."""
+        url = f"http://127.0.0.1:{self.port}/v2/"
+        asked = self._host.run(
+            "curl --silent --show-error --max-time 10 --output /dev/null "
+            "--write-out '%%{http_code} %%{content_type}' %s",
+            url,
+            check=False,
+            reads=True,
+        )
+        if not asked.succeeded:
+            return RegistryAnswer(0, f"nobody answers on port {self.port}: {asked.stderr.strip()}")
+        status, _, content = asked.stdout.strip().partition(" ")
+        if status != "200" or not content.startswith("application/json"):
+            return RegistryAnswer(
+                int(status or 0), f"port {self.port} answers {status} {content}, which is no registry"
+            )
+        return RegistryAnswer(200, "")
+
+    def wait_for_answer(self, deadline: Deadline) -> None:
+        """Wait until the registry answers. Raises DeadlineExceeded with what answered last."""
+        pause = threading.Event()
+        while not (answer := self.answer()).is_registry:
+            if deadline.expired:
+                raise DeadlineExceeded(
+                    f"the registry did not answer in {deadline.seconds:.0f} s; last: {answer}"
+                )
+            self._record.waiting(
+                Wait("the registry to answer", deadline.elapsed, deadline.remaining, str(answer))
+            )
+            pause.wait(deadline.cap(PACE))
+
+
+def _is_registry(image: str) -> bool:
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[0] == "registry"

@@ -1,0 +1,115 @@
+"""The host below the cluster: operating system, kernel, memory encryption, firewall, SELinux, containerd."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then
+
+from lab.containerd import ContainerdConfiguration
+from lab.host import Host
+from lab.labfile import LabFile
+from lab.machine import AMD, Machine
+from lab.memory_encryption import MemoryEncryption
+from lab.profile import Profile
+from lab.services import Services
+
+
+@then("the operating system is the profile's")
+def run_operating_system(machine: Machine, profile: Profile) -> None:
+    """Clause P-1.1."""
+    found = machine.operating_system
+    named = found.get("ID"), found.get("VERSION_ID")
+    assert named == (profile.host.id, profile.host.version), (
+        f"the host runs {found.get('PRETTY_NAME', found)}"
+    )
+
+
+@then("the processor is AMD's and offers SEV")
+def offer_sev(machine: Machine) -> None:
+    """Clause P-1.1."""
+    cpu = machine.cpu
+    assert cpu.vendor == AMD, f"the processor is {cpu.vendor} {cpu.model}"
+    assert "sev" in cpu.flags, f"{cpu.model} offers no SEV, or the machine's firmware hides it"
+
+
+@then("the running kernel is of the profile's series")
+def run_kernel(machine: Machine, profile: Profile) -> None:
+    """Clause P-2.2 (guide: uname -r)."""
+    kernel = machine.kernel
+    assert kernel.is_of(profile.host.kernel), f"the running kernel is {kernel}, not {profile.host.kernel}"
+
+
+@given("an AMD processor that offers SEV")
+def require_sev(machine: Machine) -> None:
+    """Precondition: clause P-1.1 owns the fact."""
+    machine.require_sev()
+
+
+@then("SEV is enabled")
+def enable_sev(memory_encryption: MemoryEncryption) -> None:
+    """Clause P-3.4."""
+    faults = memory_encryption.sev_faults()
+    assert faults == [], "; ".join(faults)
+
+
+@then("the SEV firmware tells the version of its API")
+def tell_firmware(memory_encryption: MemoryEncryption) -> None:
+    """Clause P-3.4."""
+    assert memory_encryption.firmware() is not None, "nobody tells the version of the SEV firmware's API"
+
+
+@then("there are ASIDs for encrypted guests")
+def count_asids(memory_encryption: MemoryEncryption) -> None:
+    """Clause P-3.4."""
+    asids = memory_encryption.asids()
+    assert asids is not None, "nobody tells the number of ASIDs"
+    assert asids > 0, "there are 0 ASIDs: the machine's firmware gives SEV none"
+
+
+@then("SME is active")
+def activate_sme(memory_encryption: MemoryEncryption) -> None:
+    """Clause P-3.5."""
+    faults = memory_encryption.sme_faults()
+    assert faults == [], "; ".join(faults)
+
+
+@then("firewalld is inactive")
+def stop_firewall(services: Services) -> None:
+    """Clause C-1.1."""
+    assert not services.runs("firewalld"), f"firewalld is {services.state('firewalld')}"
+
+
+@then("SELinux is not enforcing")
+def permit_all(services: Services) -> None:
+    """Clause C-1.2."""
+    mode = services.selinux()
+    assert mode in {"Disabled", "Permissive"}, f"SELinux is {mode}"
+
+
+@then("containerd has a configuration file that serves Kubernetes")
+def configure_containerd(host: Host) -> None:
+    """Clause C-4.1: the file that docker's package brings turns the CRI plugin off."""
+    configuration = ContainerdConfiguration.read(host)
+    assert configuration is not None, "containerd has no configuration file"
+    assert configuration.serves_kubernetes, "containerd's configuration file disables its CRI plugin"
+
+
+@then("containerd's sandbox image is the guide's mirror of it")
+def name_sandbox_image(host: Host, lab: LabFile, profile: Profile) -> None:
+    """Clause C-4.2."""
+    configuration = ContainerdConfiguration.read(host)
+    assert configuration is not None, "containerd has no configuration file"
+    assert configuration.sandbox_image == (lab.images.pause or profile.cluster.pause_image)
+
+
+@then("containerd is running")
+def run_containerd(services: Services) -> None:
+    """Clause C-4.3."""
+    assert services.state("containerd") == "active", f"containerd is {services.state('containerd')}"
+
+
+@then("sevctl tells its version")
+def have_sevctl(host: Host) -> None:
+    """Clause W-2.1."""
+    asked = host.run("sevctl --version", check=False, reads=True)
+    assert asked.exit_code == 0, f"sevctl does not run: {asked.stderr.strip()}"
+    assert asked.stdout.startswith("sevctl "), asked.stdout

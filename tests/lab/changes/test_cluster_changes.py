@@ -1,0 +1,230 @@
+"""The worker label, the operator, and containerd's restart, on a cluster that is a dictionary of objects."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.changes.nodes import WorkerLabel
+from lab.changes.operator import OperatorDeployed, ProxyImage, RuntimeInstalled
+from lab.errors import DeadlineExceeded, NotProven, Unreachable
+from lab.kubectl import Kubectl
+from lab.node_service import NodeService
+from lab.operator import CONTROLLER, DAEMONS, Operator, installation_fault
+from lab.worker_nodes import WORKER, WorkerNodes
+from tests.lab.said import SayingHost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lab.cluster import Cluster
+    from lab.labfile import LabFile
+
+SSH = {"host": "h", "known_hosts": "/dev/null"}
+MANAGER_IMAGE = "quay.io/confidential-containers/operator:v0.2.0"
+PROXY_IMAGE = "quay.io/brancz/kube-rbac-proxy:v0.13.0"
+
+
+@dataclass
+class ObjectsCluster:
+    objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    patches: list[Any] = field(default_factory=list)
+    gone: bool = False
+
+    def list(self, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
+        if self.gone:
+            raise Unreachable("cluster", "connection refused")
+        return self.objects.get(kind, [])
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+        return next((each for each in self.list(kind) if each["metadata"]["name"] == name), None)
+
+    def patch(self, kind: str, name: str, changes: dict[str, Any], namespace: str | None = None) -> None:
+        self.patches.append(changes)
+        found = self.get(kind, name)
+        assert found is not None
+        if kind == "Node":
+            found["metadata"].setdefault("labels", {}).update(changes["metadata"]["labels"])
+        else:
+            found["spec"]["template"]["spec"]["containers"] = changes["spec"]["template"]["spec"][
+                "containers"
+            ]
+
+    def wait(
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None,
+        settled: Callable[..., Any],
+        what: str,
+        deadline: Any,
+    ) -> Any:
+        for _ in range(3):
+            if (result := settled(self.get(kind, name), [])) is not None:
+                return result
+        raise DeadlineExceeded(what)
+
+    @property
+    def as_cluster(self) -> Cluster:
+        return self  # type: ignore[return-value]
+
+
+def node(name: str = "sev-1", **labels: str) -> dict[str, Any]:
+    status = {"conditions": [{"type": "Ready", "status": "True"}]}
+    return {"metadata": {"name": name, "labels": labels}, "status": status}
+
+
+def deployment(manager: str = MANAGER_IMAGE, proxy: str = PROXY_IMAGE) -> dict[str, Any]:
+    containers = [
+        {"name": "kube-rbac-proxy", "image": proxy},
+        {"name": "manager", "image": manager, "args": ["x"]},
+    ]
+    return {
+        "metadata": {"name": CONTROLLER, "resourceVersion": "7"},
+        "spec": {"template": {"spec": {"containers": containers}}},
+    }
+
+
+def runtime(completed: int, total: int) -> dict[str, Any]:
+    status = {
+        "totalNodesCount": total,
+        "installationStatus": {"completed": {"completedNodesCount": completed}},
+    }
+    return {"metadata": {"name": "ccruntime-sample"}, "status": status}
+
+
+@pytest.fixture
+def nodes_of(lab_of: Callable[..., LabFile]) -> Callable[[ObjectsCluster], WorkerNodes]:
+    return lambda cluster: WorkerNodes(lab_of(SSH), cluster.as_cluster)
+
+
+def test_the_worker_label_gets_the_empty_value(nodes_of: Any) -> None:
+    cluster = ObjectsCluster({"Node": [node(**{WORKER: "true"})]})
+    change = WorkerLabel(cluster.as_cluster, nodes_of(cluster))
+    assert change.look().found == "no node has it with an empty value"
+    change.apply()
+    assert (change.look().holds, change.look().found) == (True, "sev-1")
+    cluster.gone = True
+    assert change.look().found == "cluster: connection refused"
+
+
+def test_the_operator_is_told_by_its_managers_image(nodes_of: Any, lab_of: Callable[..., LabFile]) -> None:
+    cluster, host = ObjectsCluster(), SayingHost({"kubectl": ""})
+    kubectl = Kubectl(lab_of(SSH), host.as_host)
+    change = OperatorDeployed(
+        Operator(cluster.as_cluster, nodes_of(cluster)), kubectl, "SOURCE?ref=v", MANAGER_IMAGE
+    )
+    assert change.look().found == "not deployed"
+    change.apply()
+    assert host.commands == ["kubectl --kubeconfig /etc/kubernetes/admin.conf apply -k 'SOURCE?ref=v'"]
+    cluster.objects["Deployment"] = [deployment("mirror.example.org/operator:v0.2.0")]
+    assert change.look().holds
+    cluster.objects["Deployment"] = [deployment("quay.io/confidential-containers/operator:v0.1.0")]
+    assert not change.look().holds
+
+
+def test_kustomizations_need_a_kubeconfig_on_the_host(lab_of: Callable[..., LabFile]) -> None:
+    lab = lab_of(SSH, cluster={"local_kubeconfig": "/dev/null"})
+    with pytest.raises(NotProven, match=r"name the host's in cluster\.kubeconfig"):
+        Kubectl(lab, SayingHost().as_host).apply("SOURCE")
+
+
+def test_only_the_proxys_image_is_changed(nodes_of: Any) -> None:
+    cluster = ObjectsCluster({"Deployment": [deployment(proxy="gcr.io/kubebuilder/kube-rbac-proxy:v0.13.0")]})
+    change = ProxyImage(Operator(cluster.as_cluster, nodes_of(cluster)), PROXY_IMAGE)
+    assert not change.look().holds
+    change.apply()
+    assert change.look().holds
+    assert cluster.objects["Deployment"] == [deployment()]
+    assert cluster.patches[0]["metadata"] == {"resourceVersion": "7"}
+
+
+@pytest.mark.parametrize(
+    ("found", "fault"),
+    [
+        (None, "there is no CcRuntime"),
+        ({"metadata": {}}, "installed on 0 of 0 nodes"),
+        (runtime(0, 1), "installed on 0 of 1 nodes"),
+        (runtime(1, 2), "installed on 1 of 2 nodes"),
+        (runtime(2, 2), None),
+    ],
+)
+def test_an_installation_is_complete_on_every_node_or_not(found: Any, fault: str | None) -> None:
+    assert installation_fault(found) == fault
+
+
+def test_the_custom_resource_is_made_once_and_waited_for(
+    nodes_of: Any, lab_of: Callable[..., LabFile]
+) -> None:
+    cluster, host = ObjectsCluster(), SayingHost({"kubectl": ""})
+    operator = Operator(cluster.as_cluster, nodes_of(cluster))
+    change = RuntimeInstalled(
+        operator, cluster.as_cluster, Kubectl(lab_of(SSH), host.as_host), "SOURCE", seconds=9
+    )
+    host.does["kubectl"] = lambda: cluster.objects.update({"CcRuntime": [runtime(1, 1)]})
+    change.apply()
+    assert change.look().holds
+    cluster.objects["CcRuntime"] = [runtime(0, 1)]
+    with pytest.raises(DeadlineExceeded, match="CcRuntime ccruntime-sample to be installed"):
+        change.apply()
+    assert len(host.commands) == 1
+
+
+def pod(
+    owner: str, number: int, *, ready: int, of: int, phase: str = "Running", where: str = "sev-1"
+) -> dict[str, Any]:
+    states = [{"ready": i < ready, "state": {}} for i in range(of)]
+    return {
+        "metadata": {"name": f"{owner}-{number}", "ownerReferences": [{"name": owner}]},
+        "spec": {"nodeName": where},
+        "status": {"phase": phase, "containerStatuses": states},
+    }
+
+
+def test_the_three_pods_are_all_needed_and_ready(nodes_of: Any) -> None:
+    number = itertools.count()
+    controller = pod(f"{CONTROLLER}-56cb4d5ff5", next(number), ready=2, of=2)
+    daemons = [pod(name, next(number), ready=1, of=1) for name in DAEMONS]
+    cluster = ObjectsCluster({"Node": [node(**{WORKER: ""})], "Pod": [controller], "CcRuntime": []})
+    operator = Operator(cluster.as_cluster, nodes_of(cluster))
+    assert operator.pod_faults() == []  # before the custom resource there are no daemons
+    cluster.objects["CcRuntime"] = [runtime(1, 1)]
+    assert operator.pod_faults() == [f"{name} on sev-1: 0 pods instead of one" for name in DAEMONS]
+    cluster.objects["Pod"] = [controller, *daemons]
+    assert operator.pod_faults() == []
+    cluster.objects["Pod"] = [
+        pod(f"{CONTROLLER}-x", 1, ready=1, of=2),
+        pod(DAEMONS[0], 1, ready=1, of=1, phase="Pending"),
+    ]
+    assert operator.pod_faults() == [
+        f"{CONTROLLER}: 1/2 containers ready",
+        f"{DAEMONS[0]} on sev-1: Pending",
+        f"{DAEMONS[1]} on sev-1: 0 pods instead of one",
+    ]
+
+
+def lease(time: str) -> dict[str, Any]:
+    return {"metadata": {"name": "sev-1"}, "spec": {"renewTime": time}}
+
+
+def test_a_restart_of_containerd_ends_with_a_newer_heartbeat(nodes_of: Any) -> None:
+    host = SayingHost({"systemctl restart containerd": "", "date": "2026-11-23T15:00:00.500000+00:00\n"})
+    cluster = ObjectsCluster({"Node": [node()], "Lease": [lease("2026-11-23T15:00:00.400000Z")]})
+    service = NodeService(host=host.as_host, cluster=cluster.as_cluster, nodes=nodes_of(cluster), seconds=9)
+    with pytest.raises(DeadlineExceeded, match="a heartbeat of sev-1 from after containerd's restart"):
+        service.restart()
+    cluster.objects["Lease"] = [lease("2026-11-23T15:00:10.000000Z")]
+    service.restart()
+    cluster.objects["Node"][0]["status"]["conditions"][0]["status"] = "Unknown"
+    with pytest.raises(DeadlineExceeded, match="sev-1 to be Ready"):
+        service.restart()
+
+
+def test_without_a_cluster_containerd_is_only_restarted(nodes_of: Any) -> None:
+    host = SayingHost({"systemctl restart containerd": "", "date": "2026-11-23T15:00:00.500000+00:00\n"})
+    cluster = ObjectsCluster(gone=True)
+    NodeService(host=host.as_host, cluster=cluster.as_cluster, nodes=nodes_of(cluster), seconds=9).restart()
+    assert host.commands[0] == "systemctl restart containerd"

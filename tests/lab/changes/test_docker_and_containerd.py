@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.changes.containerd import ContainerdConfigured, SandboxImage
+from lab.changes.docker import DockerInstalled, RegistryStarted
+from lab.changes.kbs import KbsCheckout, KbsSource, KbsStarted
+from lab.containerd import PATH
+from lab.errors import DeadlineExceeded, LabError, NotProven
+from lab.packages import Packages
+from lab.profile import StockKbs
+from lab.record import MemoryRecord
+from lab.registry import Registry
+from tests.lab.said import SayingHost
+
+REPO_FILE = "https://download.docker.com/linux/centos/docker-ce.repo"
+INSTALLED = "".join(
+    f"{n}\t0:1-1\tx86_64\t{n}.src.rpm\n" for n in ("containerd.io", "docker-ce", "docker-ce-cli")
+)
+UP = "c1\tregistry:2\tUp 3 minutes\t0.0.0.0:5000->5000/tcp, :::5000->5000/tcp\tnostalgic_montalcini\n"
+STOPPED = "c1\tregistry:2\tExited (2) 3 minutes ago\t\tnostalgic_montalcini\n"
+OTHER = "c0\tnginx\tUp 2 days\t0.0.0.0:15000->5000/tcp\tweb\n"
+ANSWER = "200 application/json; charset=utf-8"
+IMAGE = "docker.io/library/registry:latest"
+
+
+def test_docker_is_installed_from_its_repository() -> None:
+    host = SayingHost({"rpm": "", "yum": "", "awk 1": ""})
+    change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
+    assert change.look().found == "not installed: containerd.io docker-ce docker-ce-cli"
+    change.apply()
+    assert host.commands[-2:] == [
+        f"yum-config-manager --add-repo {REPO_FILE}",
+        "yum --assumeyes install containerd.io docker-ce docker-ce-cli",
+    ]
+    host.says["rpm"] = INSTALLED
+    assert change.look().holds
+
+
+def test_a_docker_from_elsewhere_that_answers_is_kept() -> None:
+    host = SayingHost({"rpm": "", "docker version": "24.0.2\n"})
+    change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
+    assert change.look().found == "docker 24.0.2 answers, from another source"
+
+
+def registry_of(host: SayingHost, seconds: float = 9) -> RegistryStarted:
+    return RegistryStarted(host.as_host, Registry(host.as_host, MemoryRecord()), IMAGE, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("containers", "answer", "holds"),
+    [
+        (UP, ANSWER, True),
+        (UP, "200 text/html", False),
+        (UP, "503 ", False),
+        (UP, (7, "Connection refused"), False),
+        (OTHER, ANSWER, False),
+        (STOPPED, (7, "Connection refused"), False),
+        (UP.replace("Up 3 minutes", "Restarting (1) 3 seconds ago"), (7, "refused"), False),
+    ],
+)
+def test_a_registry_is_a_container_that_is_up_and_its_answer(
+    containers: str, answer: Any, holds: bool
+) -> None:
+    assert registry_of(SayingHost({"docker ps": containers, "curl": answer})).look().holds is holds
+
+
+@pytest.mark.parametrize(
+    ("containers", "command"),
+    [
+        (OTHER, f"docker run -itd -p 5000:5000 --name conformance-registry {IMAGE}"),
+        (STOPPED, "docker start c1"),
+    ],
+)
+def test_a_registry_is_started_or_made(containers: str, command: str) -> None:
+    host = SayingHost({"docker ps": containers, "curl": (7, "Connection refused")})
+    host.does[command] = lambda: host.says.update({"docker ps": UP, "curl": ANSWER})
+    registry_of(host).apply()
+    assert command in host.commands
+    assert registry_of(host).look().holds
+
+
+def test_a_port_that_is_taken_or_silent_is_told() -> None:
+    taken = SayingHost({"docker ps": UP, "curl": "200 text/html"})
+    with pytest.raises(LabError, match="a container publishes port 5000, and no registry answers"):
+        registry_of(taken).apply()
+    silent = SayingHost({"docker ps": OTHER, "docker run": "c2\n", "curl": (7, "Connection refused")})
+    with pytest.raises(DeadlineExceeded, match="nobody answers on port 5000: Connection refused"):
+        registry_of(silent, seconds=0.05).apply()
+
+
+DEFAULT = """version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "registry.k8s.io/pause:3.6"
+"""
+
+
+def test_containerds_default_takes_the_place_of_dockers_file_and_no_other() -> None:
+    host = SayingHost(
+        {"containerd config default": DEFAULT, "if [ -e": ""}, files={PATH: b'disabled_plugins=["cri"]\n'}
+    )
+    restarts: list[str] = []
+    change = ContainerdConfigured(host.as_host, lambda: restarts.append("x"))
+    assert change.look().found == "a configuration that disables the CRI plugin"
+    change.apply()
+    assert (host.files[PATH].decode(), restarts, change.look().holds) == (DEFAULT, ["x"], True)
+    own = SayingHost(files={PATH: b"version = 2\n# the lab's own\n"})
+    assert ContainerdConfigured(own.as_host, lambda: None).look().holds
+
+
+def test_what_containerd_prints_is_checked_before_it_is_written() -> None:
+    host = SayingHost({"containerd config default": "Error: [\n"}, files={PATH: b""})
+    with pytest.raises(LabError, match="is not TOML"):
+        ContainerdConfigured(host.as_host, lambda: None).apply()
+    assert host.files[PATH] == b""
+
+
+def test_the_sandbox_image_is_edited_and_containerd_restarted() -> None:
+    host = SayingHost({"if [ -e": ""}, files={PATH: DEFAULT.encode()})
+    restarts: list[str] = []
+    change = SandboxImage(host.as_host, "mirror/pause:3.1", lambda: restarts.append("x"))
+    assert change.look().found == "registry.k8s.io/pause:3.6"
+    change.apply()
+    assert (change.look().holds, restarts) == (True, ["x"])
+    with pytest.raises(NotProven, match=r"no configuration to be edited \(C-4.1\)"):
+        SandboxImage(SayingHost().as_host, "x", lambda: None).apply()
+
+
+WANTED = StockKbs(
+    tag="0.1.1",
+    repository="https://github.com/confidential-containers/simple-kbs.git",
+    folder="/root/simple-kbs",
+    key_id="k",
+    keyset_id="K",
+    network="simple-kbs_default",
+    database_container="simple-kbs[_-]db",
+    server_container="simple-kbs[_-]server",
+)
+
+
+def checkout(host: SayingHost) -> KbsCheckout:
+    source = KbsSource(host.as_host, WANTED, WANTED.folder)
+    return KbsCheckout(host.as_host, source, WANTED.repository, WANTED.tag, seconds=9)
+
+
+def test_simple_kbs_is_cloned_whole_and_checked_out() -> None:
+    host = SayingHost({"rm": "", "git clone": "", "mv": ""})
+    host.does["git -C /root/simple-kbs checkout"] = lambda: host.says.update(
+        {"git -C /root/simple-kbs describe": "0.1.1\n"}
+    )
+    change = checkout(host)
+    assert change.look().found == "/root/simple-kbs is at no tag"
+    change.apply()
+    assert change.look().holds
+    made = [
+        command
+        for command in host.commands
+        if command.startswith(("git clone", "mv", "git -C /root/simple-kbs c"))
+    ]
+    assert made == [
+        f"git clone {WANTED.repository} /root/simple-kbs.part",
+        "mv --no-target-directory -- /root/simple-kbs.part /root/simple-kbs",
+        "git -C /root/simple-kbs checkout -B branch_0.1.1 refs/tags/0.1.1",
+    ]
+
+
+def test_the_checkout_is_that_of_the_running_containers() -> None:
+    host = SayingHost(
+        {
+            "docker ps": "simple-kbs-db-1\nsimple-kbs-server-1\n",
+            "docker inspect": "/srv/kbs\n",
+            "git -C /srv/kbs describe": "0.1.0\n",
+        }
+    )
+    assert checkout(host).look().found == "/srv/kbs is at 0.1.0"
+
+
+def test_simple_kbs_is_started_and_waited_for() -> None:
+    host = SayingHost({"docker ps": ""})
+    host.does["cd /root/simple-kbs && docker compose up -d"] = lambda: host.says.update(
+        {"docker ps": "simple-kbs-db-1\nsimple-kbs-server-1\n", "docker inspect": ""}
+    )
+    silences = ["refused", "refused"]
+
+    def require_answer() -> None:
+        if silences:
+            raise NotProven(f"simple-kbs does not answer: {silences.pop()}")
+
+    change = KbsStarted(
+        host=host.as_host,
+        source=KbsSource(host.as_host, WANTED, WANTED.folder),
+        wanted=WANTED,
+        require_answer=require_answer,
+        record=MemoryRecord(),
+        seconds=30,
+    )
+    assert change.look().found == "running: nothing"
+    change.apply()
+    assert change.look().holds

@@ -1,0 +1,166 @@
+"""Repositories, services, SELinux and programs."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab.changes.described import backup_of
+from lab.changes.operator_sdk import PATH as SDK
+from lab.changes.operator_sdk import OperatorSdk
+from lab.changes.repositories import BaseRelease, KernelRepository
+from lab.changes.system import FirewallStopped, InstalledProgram, SelinuxPermissive, ServiceStarted
+from lab.errors import LabError, NotProven
+from lab.labfile import FileSource
+from lab.packages import Packages
+from lab.services import Services
+from tests.lab.said import SayingHost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.provisioning import Change
+
+URL = "https://mirrors.openanolis.cn/anolis/8/kernel-5.10/x86_64/os/"
+BASE = "/etc/yum.repos.d/AnolisOS-BaseOS.repo"
+BASE_TEXT = b"[BaseOS]\nbaseurl=https://m/anolis/$releasever/BaseOS/$basearch/os\n# \xff stays\n"
+
+
+def with_repository(enabled: str) -> str:
+    return f"[mirrors.openanolis.cn_x]\nname=created\nbaseurl={URL}\nenabled={enabled}\n"
+
+
+def test_the_kernel_repository_is_known_by_its_url() -> None:
+    host = SayingHost({"rpm": "", "yum": ""})
+    change = KernelRepository(Packages(host.as_host, seconds=9), URL)
+    assert change.look().found == "no repository has its URL"
+    host.does["yum-config-manager"] = lambda: host.says.update({"awk 1": with_repository("1")})
+    change.apply()
+    assert host.commands[-2:] == ["yum --assumeyes install yum-utils", f"yum-config-manager --add-repo {URL}"]
+    assert change.look().holds
+    host.says["awk 1"] = with_repository("0")
+    assert change.look().found == "mirrors.openanolis.cn_x is there, but disabled"
+
+
+def test_the_base_release_is_edited_with_a_backup() -> None:
+    host = SayingHost({"if [ -e": ""}, files={BASE: BASE_TEXT})
+    change = BaseRelease(host.as_host, BASE, "8.5")
+    assert not change.look().holds
+    change.apply()
+    assert change.look().holds
+    assert host.files[BASE] == BASE_TEXT.replace(b"$releasever", b"8.5")
+    assert host.commands[-1].endswith(f"cp --archive --no-clobber -- {BASE} {backup_of(BASE)}; fi")
+    assert change.undone_by == f"cp --archive -- {backup_of(BASE)} {BASE}"
+
+
+def test_a_base_repository_that_is_not_there_or_not_to_be_changed_is_told() -> None:
+    assert not BaseRelease(SayingHost().as_host, BASE, "8.5").look().holds
+    mirror = SayingHost(files={BASE: b"[BaseOS]\nmirrorlist=http://m/\n"})
+    change = BaseRelease(mirror.as_host, BASE, "8.5")
+    assert change.look().found == "no URL in it"
+    with pytest.raises(LabError, match="no URL with a release in it"):
+        change.apply()
+
+
+def firewall(host: SayingHost) -> Change:
+    return FirewallStopped(host.as_host, Services(host.as_host))
+
+
+def selinux(host: SayingHost) -> Change:
+    return SelinuxPermissive(host.as_host, Services(host.as_host))
+
+
+def started(host: SayingHost) -> Change:
+    services = Services(host.as_host)
+    return ServiceStarted(host.as_host, services, "docker", permission="docker", clause="C-3.1")
+
+
+@pytest.mark.parametrize(
+    ("make", "asks", "before", "does", "after"),
+    [
+        (firewall, "systemctl is-active firewalld", "active\n", "systemctl stop firewalld", "inactive\n"),
+        (selinux, "getenforce", "Enforcing\n", "setenforce 0", "Permissive\n"),
+        (started, "systemctl is-active docker", "inactive\n", "systemctl start docker", "active\n"),
+    ],
+)
+def test_what_runs_is_changed_by_one_command(
+    make: Any, asks: str, before: str, does: str, after: str
+) -> None:
+    host = SayingHost({asks: before})
+    host.does[does] = lambda: host.says.update({asks: after})
+    change = make(host)
+    assert (change.look().holds, change.look().found) == (False, before.strip())
+    change.apply()
+    assert (change.look().holds, change.look().found) == (True, after.strip())
+
+
+def test_selinux_that_is_disabled_is_left_alone() -> None:
+    assert selinux(SayingHost({"getenforce": "Disabled\n"})).look().holds
+
+
+def test_a_program_that_runs_is_not_installed_again() -> None:
+    host = SayingHost({"yum": ""})
+    change = InstalledProgram(
+        host.as_host,
+        Packages(host.as_host, seconds=9),
+        "sevctl",
+        "sevctl --version",
+        permission="packages",
+        clause="W-2.1",
+    )
+    assert change.look().found == "command not found"
+    change.apply()
+    assert host.commands[-1] == "yum --assumeyes install sevctl"
+    host.says["sevctl --version"] = "sevctl 0.4.3\n"
+    assert (change.look().holds, change.look().found) == (True, "sevctl 0.4.3")
+
+
+class FilesHost(SayingHost):
+    mode = 0o100644
+
+    def sha256(self, path: str) -> str:
+        return hashlib.sha256(self.files[path]).hexdigest()
+
+    def remove_file(self, path: str) -> None:
+        self.files.pop(path, None)
+
+    def stat(self, path: str) -> Any:
+        return self
+
+
+def sdk(host: FilesHost, tmp_path: Path, content: bytes, sha256: str | None = None) -> OperatorSdk:
+    file = tmp_path / "operator-sdk"
+    file.write_bytes(content)
+    source = FileSource(path=file, sha256=sha256 or hashlib.sha256(content).hexdigest())
+    return OperatorSdk(host.as_host, "1.23.0", source, seconds=9)
+
+
+def test_operator_sdk_is_held_to_its_checksum(tmp_path: Path) -> None:
+    host = FilesHost()
+    with pytest.raises(LabError, match=r"refused, its SHA-256 is"):
+        sdk(host, tmp_path, b"another", "0" * 64).apply()
+    assert host.files == {}
+    change = sdk(host, tmp_path, b"the program")
+
+    def moved() -> None:
+        host.files[SDK] = host.files.pop(f"{SDK}.part")
+        host.mode = 0o100755
+        host.says["operator-sdk version"] = 'operator-sdk version: "v1.23.0", commit: "1eaeb5adb56be05"\n'
+
+    host.does["chmod 755"] = moved
+    change.apply()
+    assert change.look().holds
+    host.mode = 0o100644
+    assert "not executable" in change.look().found
+    host.mode, host.files[SDK] = 0o100755, b"tampered"
+    assert not change.look().holds
+
+
+def test_operator_sdk_is_not_fetched_without_a_checksum() -> None:
+    host = SayingHost({"operator-sdk version": 'operator-sdk version: "v1.22.0"\n'})
+    change = OperatorSdk(host.as_host, "1.23.0", None, seconds=9)
+    assert change.look().found == "version 1.22.0"
+    with pytest.raises(NotProven, match=r"set files\.operator_sdk in the lab file"):
+        change.apply()

@@ -1,0 +1,56 @@
+import pytest
+
+from lab.containerd import PATH, ContainerdConfiguration
+from lab.errors import LabError
+from tests.lab.said import SayingHost
+
+VERSION_2 = """\
+version = 2
+disabled_plugins = []
+
+[plugins]
+  # a remark that stays
+  [plugins."io.containerd.grpc.v1.cri"]
+    sandbox_image = "registry.k8s.io/pause:3.6"
+    [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata-qemu-sev]
+      cri_handler = "cc"
+"""
+
+VERSION_3 = """\
+version = 3
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "registry.k8s.io/pause:3.10"
+"""
+
+DOCKERS_OWN = 'disabled_plugins = ["cri"]\n#root = "/var/lib/containerd"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "image"),
+    [
+        (VERSION_2, "registry.k8s.io/pause:3.6"),
+        (VERSION_3, "registry.k8s.io/pause:3.10"),
+        (DOCKERS_OWN, None),
+    ],
+)
+def test_the_sandbox_image_is_read_and_set_in_each_version(text: str, image: str | None) -> None:
+    configuration = ContainerdConfiguration.parse(text.encode())
+    assert configuration.sandbox_image == image
+    assert configuration.with_sandbox_image("mirror/pause:3.1").sandbox_image == "mirror/pause:3.1"
+
+
+def test_editing_changes_nothing_else() -> None:
+    edited = ContainerdConfiguration.parse(VERSION_2.encode()).with_sandbox_image("mirror/pause:3.1")
+    assert edited.text == VERSION_2.replace("registry.k8s.io/pause:3.6", "mirror/pause:3.1")
+
+
+def test_dockers_own_file_serves_no_kubernetes() -> None:
+    assert not ContainerdConfiguration.parse(DOCKERS_OWN.encode()).serves_kubernetes
+    assert ContainerdConfiguration.parse(VERSION_2.encode()).serves_kubernetes
+
+
+def test_what_is_no_configuration_is_told() -> None:
+    assert ContainerdConfiguration.read(SayingHost().as_host) is None
+    assert ContainerdConfiguration.read(SayingHost(files={PATH: b"\n"}).as_host) is None
+    with pytest.raises(LabError, match=r"config\.toml on the host is not TOML"):
+        ContainerdConfiguration.read(SayingHost(files={PATH: b"[plugins\n"}).as_host)

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from lab.changes.described import Described
+from lab.convergence import Convergence, Stage
+from lab.errors import NotPermitted, NotProven
+from lab.labfile import Permissions
+from lab.provisioning import Mode, Provisioning, Sight
+from lab.record import MemoryRecord
+
+MADE: list[str] = []
+
+
+@dataclass
+class Part(Described):
+    name: str
+    permission: str | None = None
+    clause: str | None = None
+    looks_at: str = "it"
+    undone_by: str = "undoing it"
+    there: bool = False
+    looks: int = field(default=0)
+
+    def look(self) -> Sight:
+        self.looks += 1
+        return Sight(self.there, "there" if self.there else "not there")
+
+    def apply(self) -> None:
+        MADE.append(self.name)
+        self.there = True
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    MADE.clear()
+
+
+def stages() -> dict[str, Stage]:
+    return {
+        "P-1": Stage((Part("a"),)),
+        "P-2": Stage((Part("b"), Part("c", permission="reboot"))),
+        "C-1": Stage((Part("d"),), after=("P-1",)),
+        "C-2": Stage((Part("e"),), after=("C-1", "P-1", "P-2")),
+    }
+
+
+def convergence(mode: Mode, **permissions: bool) -> tuple[Convergence, Provisioning, MemoryRecord]:
+    record = MemoryRecord()
+    provisioning = Provisioning(mode=mode, permissions=Permissions(**permissions), record=record)
+    return Convergence(provisioning, stages()), provisioning, record
+
+
+def test_only_what_a_clause_builds_on_is_made_and_in_order() -> None:
+    lab, _, _ = convergence(Mode.APPLY, reboot=True)
+    lab.reach("C-1")
+    assert MADE == ["a", "d"]
+    lab.reach("C-2")
+    assert MADE == ["a", "d", "b", "c", "e"]
+
+
+def test_it_stops_at_the_first_that_may_not_be_made_with_one_cause_for_all() -> None:
+    lab, _, record = convergence(Mode.APPLY)
+    causes = []
+    for _ in range(2):
+        with pytest.raises(NotPermitted) as refused:
+            lab.reach("C-2")
+        causes.append(str(refused.value))
+    assert MADE == ["a", "d", "b"]
+    assert len(set(causes)) == 1
+    assert [entry.name for entry in record.operations] == ["a", "d", "b"]
+
+
+def test_check_lists_everything_once_in_the_guides_order_and_makes_nothing() -> None:
+    lab, _, record = convergence(Mode.CHECK)
+    assert lab.plan() == ["a", "b", "c", "d", "e"]
+    with pytest.raises(NotProven, match="a: not there, and provisioning is check"):
+        lab.reach("C-2")
+    assert [(entry.name, entry.changed, entry.applied) for entry in record.operations] == [
+        (name, True, False) for name in "abcde"
+    ]
+    assert MADE == []
+
+
+def test_check_lists_nothing_after_apply() -> None:
+    made = stages()
+    apply = Provisioning(mode=Mode.APPLY, permissions=Permissions(reboot=True), record=MemoryRecord())
+    Convergence(apply, made).reach("C-2")
+    record = MemoryRecord()
+    check = Provisioning(mode=Mode.CHECK, permissions=Permissions(), record=record)
+    assert Convergence(check, made).plan() == []
+    assert not [entry for entry in record.operations if entry.changed]
+
+
+def test_what_was_settled_is_looked_at_again_once_it_may_be_undone() -> None:
+    lab, provisioning, _ = convergence(Mode.APPLY, reboot=True)
+    lab.reach("C-2")
+    made = len(MADE)
+    lab.reach("C-2")
+    provisioning.unsettle()
+    lab.reach("C-2")
+    assert len(MADE) == made

@@ -1,0 +1,110 @@
+import base64
+import struct
+
+import pytest
+
+from lab.errors import NotApplicable, NotProven
+from lab.machine import Machine
+from lab.memory_encryption import MemoryEncryption
+from lab.record import MemoryRecord
+from tests.lab.said import Answer, SayingHost
+
+WHOLE = """\
+[    0.000000] Linux version 5.10.134-13_rc2.an8.x86_64
+[    1.863927] AMD Memory Encryption Features active: SME
+[    6.747923] ccp 0000:4b:00.1: sev enabled
+[    6.997400] ccp 0000:4b:00.1: SEV API:1.42 build:42
+[    7.522437] SEV supported: 255 ASIDs
+"""
+ROLLED = "[99999.1] device veth0 entered promiscuous mode\n"
+SILENT = "[    0.000000] Linux version 5.10.134-13_rc2.an8.x86_64\n"
+CPU = "vendor_id\t: AuthenticAMD\nmodel name\t: EPYC\nflags\t\t: fpu sme sev\n"
+LEAF = base64.b64encode(struct.pack("<4I", 0x3, 0, 509, 1)).decode()
+
+
+DMESG, JOURNAL = "dmesg", "journalctl --dmesg"
+SWITCH, COMMAND_LINE = "cat /sys/module/kvm_amd/parameters/sev", "cat /proc/cmdline"
+VERSION, OK, CPUID = "sevctl show version", "sevctl ok", "dd if=/dev/cpu/0/cpuid"
+
+
+def asked(changes: dict[str, Answer]) -> tuple[MemoryEncryption, MemoryRecord]:
+    says: dict[str, Answer] = {
+        DMESG: WHOLE,
+        JOURNAL: ROLLED,
+        SWITCH: "1\n",
+        COMMAND_LINE: "ro mem_encrypt=on kvm_amd.sev=1\n",
+        "sed": CPU,
+    }
+    host, record = SayingHost(says | changes).as_host, MemoryRecord()
+    return MemoryEncryption(host, Machine(host), record), record
+
+
+def test_the_ring_buffer_speaks_first() -> None:
+    encryption, record = asked({})
+    assert (encryption.sev_faults(), encryption.sme_faults(), encryption.asids()) == ([], [], 255)
+    assert str(encryption.firmware()) == "1.42 build 42"
+    assert all(name.endswith("says dmesg") for name, _ in record.evidences)
+
+
+def test_the_journal_speaks_where_the_ring_buffer_rolled_over() -> None:
+    encryption, record = asked({DMESG: ROLLED, JOURNAL: WHOLE})
+    assert (encryption.sev_faults(), encryption.sme_faults(), encryption.asids()) == ([], [], 255)
+    assert all(name.endswith("says the journal of this boot") for name, _ in record.evidences)
+
+
+def test_other_witnesses_speak_where_both_rolled_over() -> None:
+    encryption, record = asked({DMESG: ROLLED, CPUID: LEAF, VERSION: "1.42.42\n"})
+    assert (encryption.sev_faults(), encryption.sme_faults(), encryption.asids()) == ([], [], 509)
+    assert str(encryption.firmware()) == "1.42 build 42"
+    witnesses = [name.partition(", says ")[2] for name, _ in record.evidences]
+    assert witnesses == [
+        "kvm_amd's parameter sev, as dmesg does not reach back to the boot",
+        "the processor's flags and the kernel's parameters",
+        "the processor, by CPUID 8000_001F",
+        "the platform, by sevctl",
+    ]
+
+
+def test_sevctl_counts_where_the_cpuid_driver_is_not_loaded() -> None:
+    said = "[ PASS ]     - Number of encrypted guests supported simultaneously: 15\n"
+    encryption, _ = asked({DMESG: ROLLED, OK: said})
+    assert encryption.asids() == 15
+
+
+def test_a_kernel_that_counts_no_asids_leaves_it_to_the_processor() -> None:
+    encryption, _ = asked({DMESG: WHOLE.replace("supported: 255 ASIDs", "supported"), CPUID: LEAF})
+    assert (encryption.sev_faults(), encryption.asids()) == ([], 509)
+
+
+def test_silence_of_a_whole_log_is_a_no() -> None:
+    encryption, _ = asked({DMESG: SILENT, CPUID: LEAF, VERSION: "1.42.42\n"})
+    assert encryption.sev_faults() == ["dmesg begins with the boot and does not say that SEV is enabled"]
+    assert encryption.sme_faults() == ["dmesg begins with the boot and does not say that SME is active"]
+    assert (encryption.firmware(), encryption.asids()) == (None, None)
+
+
+@pytest.mark.parametrize("log", [WHOLE, ROLLED])
+def test_a_switch_that_is_off_contradicts_any_log(log: str) -> None:
+    encryption, _ = asked({DMESG: log, SWITCH: "N\n"})
+    assert "kvm_amd's parameter sev is off" in encryption.sev_faults()
+
+
+def test_nobody_speaks() -> None:
+    encryption, _ = asked(
+        {DMESG: (1, "dmesg: read kernel buffer failed"), SWITCH: (1, "No such file"), COMMAND_LINE: "ro\n"}
+    )
+    assert encryption.sev_faults() == [
+        "dmesg does not reach back to the boot, and kvm_amd has no parameter sev"
+    ]
+    assert encryption.sme_faults() == ["the running kernel lacks mem_encrypt=on"]
+    assert (encryption.firmware(), encryption.asids()) == (None, None)
+
+
+def test_another_processor_is_told() -> None:
+    machine = Machine(SayingHost({"sed": CPU.replace("AuthenticAMD", "GenuineIntel")}).as_host)
+    with pytest.raises(NotApplicable, match="GenuineIntel EPYC, and SEV is AMD's"):
+        machine.require_sev()
+    machine = Machine(SayingHost({"sed": CPU.replace(" sev", "")}).as_host)
+    with pytest.raises(NotProven, match=r"offers no SEV.*\(P-1.1\)"):
+        machine.require_sev()
+    Machine(SayingHost({"sed": CPU}).as_host).require_sev()
