@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING, Final
@@ -33,4 +34,5 @@ class FrontDoor:
         """Break every connection, and refuse new ones."""
         await self._sshd.stop(0)
         # Linux ends a listening socket so; listen() takes it back with the same port (tcp_disconnect).
-        self._socket.shutdown(socket.SHUT_RD)
+        with contextlib.suppress(OSError):  # It does not listen, as the host is down already.
+            self._socket.shutdown(socket.SHUT_RD)

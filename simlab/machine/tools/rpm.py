@@ -184,7 +184,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("-E", "--eval")
     parser.add_argument("--quiet", action="store_true")
     parser.add_argument("names", nargs="*")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def act(verb: str) -> int:
 
 
 def _shutdown(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="shutdown")
+    parser = argparse.ArgumentParser(prog="shutdown", add_help=False)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-r", "--reboot", dest="verb", action="store_const", const="reboot")
     what.add_argument("-H", "--halt", dest="verb", action="store_const", const="poweroff")
@@ -43,7 +43,7 @@ def _shutdown(arguments: list[str]) -> int:
     parser.add_argument("--no-wall", action="store_true")
     parser.add_argument("time", nargs="?", default="+1")
     parser.add_argument("wall", nargs="*")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     verb = options.verb or "poweroff"
     if verb == "cancel":
         return _cancel()

@@ -220,7 +220,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--lines", "-n")
     parser.add_argument("verb")
     parser.add_argument("units", nargs="*", metavar="UNIT")
-    return parser.parse_args()
+    return parser.parse_intermixed_args()
 
 
 if __name__ == "__main__":
