@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 from typing import TYPE_CHECKING, Final
@@ -34,5 +33,6 @@ class FrontDoor:
         """Break every connection, and refuse new ones."""
         await self._sshd.stop(0)
         # Linux ends a listening socket so; listen() takes it back with the same port (tcp_disconnect).
-        with contextlib.suppress(OSError):  # It does not listen, as the host is down already.
+        # Only a listening one: any other would keep the mark, and hand it on to connections of later.
+        if self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             self._socket.shutdown(socket.SHUT_RD)
