@@ -279,8 +279,7 @@ def test_events_are_the_same_in_both_versions(kube: Kube, namespace: str) -> Non
 def test_deleted_namespace_takes_its_content_along(kube: Kube) -> None:
     kube.create("/api/v1/namespaces", {"metadata": {"name": "doomed"}})
     kube.create("/api/v1/namespaces/doomed/configmaps", {"metadata": {"name": "inside"}})
-    kube.request("DELETE", "/api/v1/namespaces/doomed")
-    kube.kubectl("wait", "--for=delete", "ns/doomed", "--timeout=20s")
+    kube.kubectl("delete", "ns/doomed", "--timeout=20s")
     assert kube.request("GET", "/api/v1/namespaces/doomed/configmaps/inside").code == 404
 
 
