@@ -3,10 +3,12 @@ Feature: Step one - the test cluster
 
   @C-1.1
   Scenario: firewalld is inactive
+    Given the guide was followed for C-1.1
     Then firewalld is inactive
 
   @C-1.2
   Scenario: SELinux is disabled or not enforcing
+    Given the guide was followed for C-1.2
     Then SELinux is not enforcing
 
   @C-4.1

@@ -3,6 +3,7 @@ Feature: Step four, example two - the platform's SEV certificate chain
 
   @W-2.1
   Scenario: sevctl is installed
+    Given the guide was followed for W-2.1
     Then sevctl tells its version
 
   @W-2.2

@@ -41,8 +41,8 @@ class Boot:
         return Evr.parse(self._wanted.grub)
 
     def grub_packages(self) -> list[Package]:
-        """Grub's installed packages: all that were built from its source package."""
-        return [each for each in self._packages.matching("grub2*") if each.source.startswith("grub2-")]
+        """Grub's installed packages, which need each other in the same version."""
+        return self._packages.matching("grub2-*")
 
     def other_grub_packages(self) -> list[Package]:
         """Grub's packages that are at another version than the guide's."""

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.errors import NotProven
+from lab.provisioning import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from lab.provisioning import Change, Provisioning
 
@@ -30,11 +31,20 @@ class Convergence:
         self._stages = stages
 
     def reach(self, clause: str) -> None:
-        """Make sure of a clause and of all that it builds on; stops at the first that cannot be had.
+        """Make sure of a clause: where it does not hold, of what it builds on first, then of itself.
 
-        Raises NotProven where the mode or the permissions forbid a change, LabError where one fails.
+        A clause that holds needs nothing of what it builds on. Only in the mode `apply`: in the others it is
+        for the clause's own scenario to say that it does not hold. Raises NotProven where the permissions
+        forbid a change or it failed, LabError where it does not hold all the same.
         """
-        for change in self._way_to(clause, set()):
+        if self._provisioning.mode is not Mode.APPLY:
+            return
+        stage = self._stages[clause]
+        if all(self._provisioning.holds(change) for change in stage.changes):
+            return
+        for earlier in stage.after:
+            self.reach(earlier)
+        for change in stage.changes:
             self._provisioning.ensure(change)
 
     def plan(self) -> list[str]:
@@ -50,12 +60,3 @@ class Convergence:
                 except NotProven:
                     needed.append(change.name)
         return needed
-
-    def _way_to(self, clause: str, seen: set[str]) -> Iterator[Change]:
-        if clause in seen:
-            return
-        seen.add(clause)
-        stage = self._stages[clause]
-        for earlier in stage.after:
-            yield from self._way_to(earlier, seen)
-        yield from stage.changes

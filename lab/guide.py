@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Guide:
-    """The guide's stages on one lab. `unsettle` is told when what was settled has to be looked at again."""
+    """The guide's stages on one lab."""
 
     def __init__(
         self,
@@ -48,7 +48,9 @@ class Guide:
         broker: Broker,
         record: Record,
         unsettle: Callable[[], None],
+        rebooted: Callable[[], None],
     ) -> None:
+        """`unsettle` is told that what was settled has to be looked at again, `rebooted` of a reboot."""
         self._lab = lab
         self._profile = profile
         self._host = host
@@ -56,6 +58,7 @@ class Guide:
         self._broker = broker
         self._record = record
         self._unsettle = unsettle
+        self._rebooted = rebooted
         self._packages = Packages(host, seconds=lab.timeouts.download)
         self._services = Services(host)
         self._nodes = WorkerNodes(lab, cluster)
@@ -187,4 +190,5 @@ class Guide:
 
     def _after_reboot(self) -> None:
         self._cluster.close()
+        self._rebooted()
         self._unsettle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
@@ -18,6 +19,24 @@ COMMAND = (
     "if flock --nonblock 9; then echo %s > %s; echo locked; exec sleep infinity; "
     "else echo busy; cat %s; fi"
 )
+
+
+class HostLock:
+    """The lock of one run, taken when this is made. A reboot of the host frees it: then it is renewed."""
+
+    def __init__(self, host: Host, run: str, *, who: str, seconds: float) -> None:
+        """Take the lock. Raises NotProven where another run has it."""
+        self._take = functools.partial(take, host, run, who=who, seconds=seconds)
+        self._held = self._take()
+
+    def renew(self) -> None:
+        """Take it anew. Raises NotProven where another run was quicker."""
+        self._held.close()
+        self._held = self._take()
+
+    def close(self) -> None:
+        """Free it."""
+        self._held.close()
 
 
 def take(host: Host, run: str, *, who: str, seconds: float) -> Held:

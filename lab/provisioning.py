@@ -85,7 +85,7 @@ class Provisioning:
         if failed := self._failed.get(change.name):
             raise NotProven(failed.cause, owner=failed.owner)
         started = time.monotonic()
-        before = change.look()
+        before = self._look(change)
         after = before
         if not before.holds:
             refusal = self._refusal(change, before)
@@ -101,6 +101,19 @@ class Provisioning:
             raise LabError(f"{change.name}: made, but afterwards {after.found} (before: {before.found})")
         self._settled.add(change.name)
 
+    def holds(self, change: Change) -> bool:
+        """Whether a change is made already; if so, that is entered in the ledger, once."""
+        if change.name in self._settled:
+            return True
+        if change.name in self._failed:
+            return False
+        started = time.monotonic()
+        sight = self._look(change)
+        if sight.holds:
+            self._enter(change, sight, sight, started, applied=True)
+            self._settled.add(change.name)
+        return sight.holds
+
     def unsettle(self) -> None:
         """Look at everything again from now on: something happened that may have undone what was settled."""
         self._settled.clear()
@@ -114,6 +127,16 @@ class Provisioning:
         if change.permission and not getattr(self._permissions, change.permission):
             return NotPermitted(change.permission, change.name)
         return None
+
+    def _look(self, change: Change) -> Sight:
+        try:
+            return change.look()
+        except CommandFailed as failure:
+            told = f"cannot be looked at: {failure}"
+            if self.mode is Mode.CHECK:
+                unknown = Sight(holds=False, found=told)
+                self._enter(change, unknown, unknown, time.monotonic(), applied=False)
+            self._fail(change, told, None)
 
     def _apply(self, change: Change) -> None:
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from lab.record import Finding, Operation
 from reports.events import Event, Waited
-from reports.evidence import EvidenceStore, redacted
+from reports.evidence import JSON, EvidenceStore, redacted
 from reports.model import ScenarioResult, SessionFacts
 from reports.verdicts import Contacts
 
@@ -52,7 +53,10 @@ class FactRecorder:
 
     def operation(self, operation: Operation) -> None:
         """Enter an operation in the ledger of the scenario, or of the session outside of scenarios."""
-        self._facts().operations.append(Operation(**redacted(vars(operation), self.redactor)))
+        clean = Operation(**redacted(vars(operation), self.redactor))
+        self._facts().operations.append(clean)
+        body = json.dumps(vars(clean), ensure_ascii=False, indent=2)
+        self._attach(f"operation: {clean.name}", JSON, body.encode())
 
     def finding(self, finding: Finding) -> None:
         """Keep a finding with the scenario or the session; the same one only once."""

@@ -171,10 +171,21 @@ def summary(results: Results, report: str) -> list[Text]:
         if scenario.clauses:
             line.append(f"  {' '.join(scenario.clauses)}", style="dim")
         lines.append(line)
-    lines += _causes(results) + _findings(results)
+    lines += _plan(results) + _causes(results) + _findings(results)
     lines += [Text(f"problem: {problem}", style="bold red") for problem in results.run.problems]
     lines += [Text(), _answer(results), Text(f"Report: {report}")]
     return lines
+
+
+def _plan(results: Results) -> list[Text]:
+    """What provisioning would change, in order: the mode `check` asks for nothing else."""
+    operations = [*results.session.operations, *(o for s in results.scenarios for o in s.operations)]
+    needed = dict.fromkeys(
+        f"  {operation.name}: {operation.before}"
+        for operation in operations
+        if operation.changed and not operation.applied
+    )
+    return [Text(), Text("Would change, in this order", style="bold"), *map(Text, needed)] if needed else []
 
 
 def _causes(results: Results) -> list[Text]:

@@ -19,6 +19,9 @@ DATABASE_PORT: Final = 3306
 KBS_SERVER_IP: Final = "172.18.0.3"
 KBS_PORT: Final = 44444
 
+# docker's own network `bridge`
+DOCKER_NETWORK: Final = "172.17.0.0/16"
+DOCKER_GATEWAY: Final = "172.17.0.1"
 LOCAL_REGISTRY_PORT: Final = 5000
 
 # TEST-NET-3 stands for the internet: one HTTPS server, told apart by name.
@@ -31,4 +34,5 @@ INTERNET_NAMES: Final = (
     "quay.io",
     "kdsintf.amd.com",
     "download.docker.com",
+    "github.com",
 )

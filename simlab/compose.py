@@ -80,5 +80,10 @@ def create_container_folder(layout: Layout) -> None:
     (layout.kbs / "default_policy.json").write_text(_policy())
 
 
+def repository() -> dict[str, bytes]:
+    """Return the files of simple-kbs' repository, as far as docker compose looks at them."""
+    return {"docker-compose.yml": _COMPOSE_FILE.encode(), "default_policy.json": _policy().encode()}
+
+
 def _policy() -> str:
     return json.dumps(_TENANT_POLICY, indent=2) + "\n"

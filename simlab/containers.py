@@ -7,7 +7,7 @@ import json
 import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses
 from simlab.compose import FOLDER, NETWORK, PROJECT
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
 
 def _new_id() -> str:
     return secrets.token_hex(32)
+
+
+BRIDGE: Final = "bridge"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a container has from `docker run`: compose gives the same to each of its own."""
+
+    name: str
+    network: str
+    gateway: str
+    restart: str
 
 
 @dataclass
@@ -38,11 +51,27 @@ class Container:
     id: str = field(default_factory=_new_id)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     restarts: int = 0
+    origin: Origin | None = None
 
     @property
     def name(self) -> str:
-        """The container's name, as docker compose v2 makes it."""
-        return f"{PROJECT}-{self.compose_service}-1"
+        """The container's name: its own, or as docker compose v2 makes it."""
+        return self._origin.name
+
+    @property
+    def restart(self) -> str:
+        """Its restart policy: no, always, on-failure or unless-stopped."""
+        return self._origin.restart
+
+    @property
+    def network(self) -> str:
+        """The network that it is in."""
+        return self._origin.network
+
+    @property
+    def _origin(self) -> Origin:
+        name = f"{PROJECT}-{self.compose_service}-1"
+        return self.origin or Origin(name, NETWORK, addresses.KBS_NETWORK_GATEWAY, "always")
 
     @property
     def log_path(self) -> Path:
@@ -98,34 +127,39 @@ class Container:
             "RestartCount": self.restarts,
             "HostConfig": {
                 "LogConfig": {"Type": "json-file", "Config": {}},
-                "NetworkMode": NETWORK,
+                "NetworkMode": "default" if self.origin else NETWORK,
                 "PortBindings": bindings,
-                "RestartPolicy": {"Name": "always", "MaximumRetryCount": 0},
+                "RestartPolicy": {"Name": self.restart, "MaximumRetryCount": 0},
             },
             "Config": {
                 "Hostname": self.id[:12],
                 "Image": self.image,
                 "Cmd": list(self.command),
-                "Labels": {
-                    "com.docker.compose.container-number": "1",
-                    "com.docker.compose.oneoff": "False",
-                    "com.docker.compose.project": PROJECT,
-                    "com.docker.compose.project.config_files": f"{FOLDER}/docker-compose.yml",
-                    "com.docker.compose.project.working_dir": FOLDER,
-                    "com.docker.compose.service": self.compose_service,
-                },
+                "Labels": self._labels(),
             },
             "NetworkSettings": {
                 "Ports": (exposed | bindings) if running else {},
                 "Networks": {
-                    NETWORK: {
-                        "Aliases": [self.name, self.compose_service, self.id[:12]],
-                        "Gateway": addresses.KBS_NETWORK_GATEWAY if running else "",
+                    self.network: {
+                        "Aliases": None if self.origin else [self.name, self.compose_service, self.id[:12]],
+                        "Gateway": self._origin.gateway if running else "",
                         "IPAddress": self.ip if running else "",
                         "IPPrefixLen": 16 if running else 0,
                     }
                 },
             },
+        }
+
+    def _labels(self) -> dict[str, str]:
+        if self.origin:
+            return {}
+        return {
+            "com.docker.compose.container-number": "1",
+            "com.docker.compose.oneoff": "False",
+            "com.docker.compose.project": PROJECT,
+            "com.docker.compose.project.config_files": f"{FOLDER}/docker-compose.yml",
+            "com.docker.compose.project.working_dir": FOLDER,
+            "com.docker.compose.service": self.compose_service,
         }
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from simlab.docker_images import ImageError
+from simlab.docker_run import RunError
 from simlab.engine import EngineError
+from simlab.kustomize import KustomizeError
 from simlab.machine.systemd import UnitError
 from simlab.network import NetworkError
 from simlab.service import STOP_SECONDS, ServiceError
@@ -19,10 +22,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from simlab.docker import Docker
     from simlab.engine import Engine
+    from simlab.host_kustomize import HostKustomize
     from simlab.machine.power import Power
     from simlab.machine.systemd import Manager
     from simlab.service import Service
+
+
+_REFUSALS: Final = (
+    *(EngineError, ImageError, KustomizeError, NetworkError, RunError, ServiceError, UnitError),
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class Controlled:
 
     services: Mapping[str, Service]
     engine: Engine
+    docker: Docker
+    kustomizations: HostKustomize
     manager: Manager
     power: Power
 
@@ -55,7 +67,7 @@ async def _answer(line: bytes, lab: Controlled) -> dict[str, Any]:
     try:
         request = json.loads(line)
         return {"ok": await _perform(request, lab)}
-    except (EngineError, ServiceError, NetworkError, UnitError) as refused:
+    except _REFUSALS as refused:
         return {"error": str(refused)}
     except (ValueError, KeyError, TypeError) as malformed:
         return {"error": f"malformed request: {malformed}"}
@@ -75,25 +87,26 @@ async def _perform(request: dict[str, Any], lab: Controlled) -> Any:  # noqa: PL
             return await lab.manager.restart(request["unit"])
         case "reboot" | "poweroff" as verb:
             return lab.power.request(again=verb == "reboot")
+        case "kustomize":
+            return await asyncio.to_thread(lab.kustomizations.render, request["target"], request["folder"])
         case _:
-            return await _ask_engine(request, lab.engine)
+            lab.engine.require_power()
+            return await _ask_docker(request, lab)
 
 
-async def _ask_engine(request: dict[str, Any], engine: Engine) -> Any:
+async def _ask_docker(request: dict[str, Any], lab: Controlled) -> Any:
+    engine = lab.engine
     seconds = float(request.get("seconds", STOP_SECONDS))
     match request["op"]:
         case "containers":
-            engine.require_power()
             return engine.inspect()
         case "networks":
-            engine.require_power()
             return engine.networks()
         case "compose-up" | "compose-down" | "container-start" | "container-stop" | "container-restart":
-            engine.require_power()
             async with engine.changing:
                 return await _change(request, seconds, engine)
-        case unknown:
-            raise ValueError(f"there is no op {unknown!r}")
+        case _:
+            return await lab.docker.perform(request)
 
 
 async def _change(request: dict[str, Any], seconds: float, engine: Engine) -> Any:

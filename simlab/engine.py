@@ -1,4 +1,4 @@
-"""The docker engine of the simulated host, as far as docker compose runs simple-kbs in it."""
+"""The docker engine of the simulated host: its containers, simple-kbs' compose project among them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses, network
 from simlab.compose import NETWORK, PROJECT
+from simlab.containers import BRIDGE
 from simlab.service import STOP_SECONDS
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from simlab.containers import Container
 
 _RESTART_DELAY_SECONDS: Final = 0.1
+_KEEPING: Final = ("always", "unless-stopped")
 _LONGEST_RESTART_DELAY_SECONDS: Final = 60.0
 
 
@@ -29,7 +31,7 @@ class EngineDownError(EngineError):
 
 
 class Engine:
-    """The containers of the compose project, in the order in which they depend on each other.
+    """The compose project's containers, in the order in which they depend on each other, and single ones.
 
     `on_removed` is called with a compose service's name when its container is thrown away, data and all.
     """
@@ -44,6 +46,7 @@ class Engine:
     ) -> None:
         self._all = list(containers)
         self._present = {container.compose_service for container in containers} if present else set()
+        self._single: list[Container] = []
         self._powered = False
         self._host_root = host_root
         self._on_removed = on_removed
@@ -52,15 +55,15 @@ class Engine:
         self.changing = asyncio.Lock()
 
     async def start(self, container: Container) -> None:
-        """Start a container and keep it running as `restart: always` says; it may not be ready yet."""
+        """Start a container and keep it running if its restart policy says so; it may not be ready yet."""
         network.attach(container.ip)
         await container.service.spawn()
-        if container.compose_service not in self._keepers:
-            self._keepers[container.compose_service] = asyncio.create_task(self._keep(container))
+        if container.restart in _KEEPING and container.name not in self._keepers:
+            self._keepers[container.name] = asyncio.create_task(self._keep(container))
 
     async def stop(self, container: Container, seconds: float) -> None:
         """Stop a container; `restart: always` does not bring it back."""
-        keeper = self._keepers.pop(container.compose_service, None)
+        keeper = self._keepers.pop(container.name, None)
         if keeper:
             keeper.cancel()
         await container.service.stop(seconds)
@@ -75,16 +78,17 @@ class Engine:
             )
 
     async def power_on(self) -> None:
-        """Begin to work, as dockerd does: containers with `restart: always` are started."""
+        """Begin to work, as dockerd does: containers are started whose restart policy says so."""
         self._powered = True
         async with self.changing:
             for container in self.present():
-                await self.start(container)
+                if container.restart in _KEEPING:
+                    await self.start(container)
 
     async def shut_down(self, seconds: float = STOP_SECONDS) -> None:
         """Stop every container, the ones that depend on others first, and answer no more."""
         async with self.changing:
-            for container in reversed(self._all):
+            for container in reversed([*self._all, *self._single]):
                 await self.stop(container, seconds)
         self._powered = False
 
@@ -97,6 +101,27 @@ class Engine:
 
     def present(self) -> list[Container]:
         """Return the containers that exist, running or not."""
+        return [*self._single, *self._of_compose()]
+
+    def add(self, container: Container) -> None:
+        """Have a container of its own, which is no compose project's."""
+        self._single.append(container)
+
+    async def remove(self, container: Container, *, force: bool) -> None:
+        """Throw a container away, with its data if they have no name. Raises EngineError when it runs."""
+        if container.service.running and not force:
+            raise EngineError(
+                f"You cannot remove a running container {container.id}."
+                " Stop the container before attempting removal or force remove"
+            )
+        await self.stop(container, 0)
+        if container in self._single:
+            self._single.remove(container)
+        else:
+            await self._on_removed(container.compose_service)
+            self._present.remove(container.compose_service)
+
+    def _of_compose(self) -> list[Container]:
         return [container for container in self._all if container.compose_service in self._present]
 
     async def compose_up(self) -> list[str]:
@@ -112,12 +137,11 @@ class Engine:
         return changed
 
     async def compose_down(self, seconds: float) -> list[str]:
-        """Stop and remove every container; return their names."""
+        """Stop and remove every container of the project; return their names."""
         removed = []
-        for container in reversed(self.present()):
+        for container in reversed(self._of_compose()):
             await self.stop(container, seconds)
-            await self._on_removed(container.compose_service)
-            self._present.remove(container.compose_service)
+            await self.remove(container, force=True)
             removed.append(container.name)
         return removed
 
@@ -127,8 +151,14 @@ class Engine:
 
     def networks(self) -> list[dict[str, Any]]:
         """Return the networks as `docker network inspect` shows them; a stopped container is in none."""
+        bridge = self._network(BRIDGE, addresses.DOCKER_NETWORK, addresses.DOCKER_GATEWAY, {})
         if not self._present:
-            return []
+            return [bridge]
+        labels = {"com.docker.compose.network": "default", "com.docker.compose.project": PROJECT}
+        project = self._network(NETWORK, addresses.KBS_NETWORK, addresses.KBS_NETWORK_GATEWAY, labels)
+        return [bridge, project]
+
+    def _network(self, name: str, subnet: str, gateway: str, labels: dict[str, str]) -> dict[str, Any]:
         connected = {
             container.id: {
                 "Name": container.name,
@@ -138,26 +168,24 @@ class Engine:
                 "IPv6Address": "",
             }
             for container in self.present()
-            if container.service.running
+            if container.service.running and container.network == name
         }
-        return [
-            {
-                "Name": NETWORK,
-                "Id": hashlib.sha256(str(self._host_root).encode()).hexdigest(),
-                "Scope": "local",
-                "Driver": "bridge",
-                "EnableIPv6": False,
-                "IPAM": {
-                    "Driver": "default",
-                    "Options": None,
-                    "Config": [{"Subnet": addresses.KBS_NETWORK, "Gateway": addresses.KBS_NETWORK_GATEWAY}],
-                },
-                "Internal": False,
-                "Containers": connected,
-                "Options": {},
-                "Labels": {"com.docker.compose.network": "default", "com.docker.compose.project": PROJECT},
-            }
-        ]
+        return {
+            "Name": name,
+            "Id": hashlib.sha256(f"{self._host_root}{name}".encode()).hexdigest(),
+            "Scope": "local",
+            "Driver": "bridge",
+            "EnableIPv6": False,
+            "IPAM": {
+                "Driver": "default",
+                "Options": None,
+                "Config": [{"Subnet": subnet, "Gateway": gateway}],
+            },
+            "Internal": False,
+            "Containers": connected,
+            "Options": {},
+            "Labels": labels,
+        }
 
     async def _keep(self, container: Container) -> None:
         """Start the container again whenever it ends by itself, later each time."""

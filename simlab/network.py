@@ -27,6 +27,8 @@ route add default via {addresses.GATEWAY_IP} dev eth0 src {addresses.HOST_IP}
 addr add {addresses.INTERNET_IP}/32 dev lo
 addr add {addresses.KBS_NETWORK_GATEWAY}/32 dev lo
 route add unreachable {addresses.KBS_NETWORK}
+addr add {addresses.DOCKER_GATEWAY}/32 dev lo
+route add unreachable {addresses.DOCKER_NETWORK}
 """
 
 

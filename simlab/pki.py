@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -42,6 +43,8 @@ _CLIENTS: Final = {
     "node": (f"system:node:{addresses.HOSTNAME}", "system:nodes"),
     "controllers": ("system:kube-controller-manager", None),
 }
+# The account of the operator's pods. Its name is too long for a certificate; a pod has a token anyway.
+_OPERATOR: Final = "system:serviceaccount:confidential-containers-system:cc-operator-controller-manager"
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,12 @@ def create(layout: Layout, api_port: int) -> None:
         if client == "admin":
             outside = f"https://127.0.0.1:{api_port}"
             _write_secret(layout.kubeconfig, _kubeconfig(outside, cluster, identity, common_name))
+
+    token = secrets.token_urlsafe(32)
+    groups = "system:serviceaccounts,system:serviceaccounts:confidential-containers-system"
+    _write_secret(layout.pki / "tokens.csv", f'{token},{_OPERATOR},operator,"{groups}"\n'.encode())
+    _write_secret(layout.pki / "operator.token", token.encode())
+    _write_secret(layout.world / "operator.conf", _kubeconfig(inside, cluster, token, "operator"))
 
     internet = _authority("Simulated Internet Root")
     internet.write(layout.pki, "internet-ca")
@@ -176,10 +185,19 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _kubeconfig(server: str, authority: Identity, client: Identity, user: str) -> bytes:
+def _kubeconfig(server: str, authority: Identity, client: Identity | str, user: str) -> bytes:
+    """Return a kubeconfig for a client with a certificate, or with a token."""
+
     def encoded(pem: bytes) -> str:
         return base64.b64encode(pem).decode()
 
+    if isinstance(client, str):
+        credentials = f"    token: {client}\n"
+    else:
+        credentials = (
+            f"    client-certificate-data: {encoded(client.certificate_pem())}\n"
+            f"    client-key-data: {encoded(client.key_pem())}\n"
+        )
     return f"""\
 apiVersion: v1
 kind: Config
@@ -197,9 +215,7 @@ contexts:
 users:
 - name: {user}
   user:
-    client-certificate-data: {encoded(client.certificate_pem())}
-    client-key-data: {encoded(client.key_pem())}
-""".encode()
+{credentials}""".encode()
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

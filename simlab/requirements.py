@@ -10,8 +10,6 @@ from typing import Final
 
 # Each line: a Debian package, and by what it is seen that it is there: a program, or a file.
 _PACKAGES: Final = Path(__file__).with_name("packages.txt")
-# Installed with the others, but neither the lab nor the suite runs it.
-_FOR_PEOPLE: Final = frozenset({"kubernetes-client"})
 
 # A user's PATH may lack the folders of system programs.
 PROGRAM_PATH: Final = ":".join(
@@ -27,9 +25,7 @@ class MissingRequirementError(Exception):
 
 def check() -> None:
     """Raise MissingRequirementError, naming every missing package at once, or the forbidden namespaces."""
-    missing = {
-        package: sign for package, sign in _signs() if package not in _FOR_PEOPLE and not _is_there(sign)
-    }
+    missing = {package: sign for package, sign in _signs() if not _is_there(sign)}
     if missing:
         raise MissingRequirementError(
             f"the simulated lab needs {', '.join(missing.values())}; install with:"

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Final
 from simlab import addresses, artifacts, compose, control, network, pki, release, stage
 from simlab.bringup import Step
 from simlab.containers import Container
+from simlab.docker import Docker
+from simlab.docker_run import Wish
 from simlab.engine import Engine
+from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
+from simlab.internet import git, git_objects
 from simlab.machine import access, disk, kernel, labfile, sandbox, skeleton, systemd
 from simlab.machine.front_door import FrontDoor
 from simlab.machine.power import Power
 from simlab.machine.software import repositories
+from simlab.operator import archive
+from simlab.operator import images as operator_images
 from simlab.psp import platform
 from simlab.service import Service, ServiceError, Spec, file_exists, port_accepts, socket_accepts
 from simlab.stages import Stage
@@ -56,6 +62,7 @@ class Lab:
         kbs, base = self._kbs_container(), self._database_container()
         present = stage >= Stage.KBS
         self.engine = Engine([base, kbs], layout.host, self._on_container_removed, present=present)
+        self.docker = Docker(layout, self.engine)
         self._containers = {"database": base, "kbs": kbs}
         self._control: asyncio.Server | None = None
         for spec in self._specs():
@@ -94,11 +101,11 @@ class Lab:
             Step("compose", ("skeleton",), _thread(self._prepare_compose)),
             Step("disk", ("skeleton",), _thread(disk.write, lab, self._stage)),
             Step("kernel", ("platform", "disk"), _thread(self._power.start_kernel)),
-            Step("release", ("disk", "artifacts"), _thread(self._install_release)),
+            Step("containerd", ("disk",), _thread(self._configure_containerd)),
             Step("host", ("skeleton", "kernel", "psp", "control", "names"), self.services["host"].start),
             *self._container_steps(),
             Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
-            Step("boot", ("access", "host", "names", "release", "seed", "internet"), self._boot_units),
+            Step("boot", ("access", "host", "containerd", "artifacts", "seed", "internet"), self._boot_units),
             Step("docker", ("boot", "containers"), self._start_docker),
             Step("ready", ("boot", "seed"), _thread(stage.await_node, lab, self._stage)),
             Step(
@@ -228,6 +235,12 @@ class Lab:
         await container.service.start()
         await self.engine.start(container)
 
+    async def _start_registry(self) -> None:
+        """Do as the guide's step one: `docker run -itd -p 5000:5000 docker.io/library/registry:latest`."""
+        port = addresses.LOCAL_REGISTRY_PORT
+        container = await self.docker.run(Wish("docker.io/library/registry:latest", published={port: port}))
+        await container.service.start()
+
     async def _on_container_removed(self, compose_service: str) -> None:
         # The volume has no name in the compose file, so the next container begins with the stock data.
         if compose_service == "db":
@@ -242,19 +255,18 @@ class Lab:
         # The guide starts it and does not enable it.
         if self._stage >= Stage.CLUSTER:
             await self._manager.start(systemd.DOCKER)
+            await self._start_registry()
 
     def _prepare_compose(self) -> None:
         compose.create_container_folder(self._layout)
         if self._stage >= Stage.KBS:
             compose.clone(self._layout)
 
-    def _install_release(self) -> None:
+    def _configure_containerd(self) -> None:
         if self._stage < Stage.CLUSTER:
             release.configure_default_containerd(self._layout)
-            return
-        release.configure_containerd(self._layout)
-        if self._stage >= Stage.OPERATOR:
-            release.install(self._layout, artifacts.Artifacts(self._layout.world / "artifacts"))
+        else:
+            release.configure_containerd(self._layout)
 
     def _write_kernel(self, booted: Booted) -> None:
         firmware = platform.Firmware(**json.loads((self._layout.platform / "firmware.json").read_text()))
@@ -268,7 +280,14 @@ class Lab:
         )
 
     async def _open_control(self) -> None:
-        controlled = control.Controlled(self.services, self.engine, self._manager, self._power)
+        controlled = control.Controlled(
+            self.services,
+            self.engine,
+            self.docker,
+            HostKustomize(self._layout),
+            self._manager,
+            self._power,
+        )
         self._control = await control.serve(sandbox.control_socket(self._layout), controlled)
 
 
@@ -296,6 +315,10 @@ def _publish_images(layout: Layout) -> None:
     if busybox is None:
         raise FileNotFoundError("busybox is not installed")
     catalog.publish(layout, Path(busybox))
+    operator_images.publish(layout)
+    archive.publish(layout)
+    simple_kbs = git_objects.snapshot(compose.repository(), f"Release {compose.TAG}")
+    git.publish(layout.world / "git", "confidential-containers/simple-kbs", compose.TAG, simple_kbs)
 
 
 async def _nothing() -> None:

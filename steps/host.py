@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from pytest_bdd import given, then
+from pytest_bdd import given, parsers, then
 
 from lab.containerd import ContainerdConfiguration
+from lab.convergence import Convergence
 from lab.host import Host
 from lab.labfile import LabFile
 from lab.machine import AMD, Machine
 from lab.memory_encryption import MemoryEncryption
 from lab.profile import Profile
 from lab.services import Services
+
+
+@given(parsers.parse("the guide was followed for {clause}"))
+def follow_guide(convergence: Convergence, clause: str) -> None:
+    """Convergence: what the clause is made by, and what it builds on, where it is missing."""
+    convergence.reach(clause)
 
 
 @then("the operating system is the profile's")

@@ -8,17 +8,16 @@ from lab.errors import LabError
 from lab.rpm_version import Evr
 
 # %{EPOCHNUM} is 0 where there is no epoch (rpm 4.14, tagexts.c).
-QUERY_FORMAT = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\t%{SOURCERPM}\n"
+QUERY_FORMAT = r"%{NAME}\t%{EPOCHNUM}:%{VERSION}-%{RELEASE}\t%{ARCH}\n"
 
 
 @dataclass(frozen=True)
 class Package:
-    """An installed package; `source` is the file name of the source package it was built from."""
+    """An installed package."""
 
     name: str
     evr: Evr
     architecture: str
-    source: str = ""
 
     @property
     def spec(self) -> str:
@@ -34,10 +33,10 @@ def parse_packages(output: str) -> list[Package]:
     packages = []
     for line in output.splitlines():
         name, *rest = line.split("\t")
-        if len(rest) != 3:
+        if len(rest) != 2:
             continue
         try:
-            packages.append(Package(name, Evr.parse(rest[0]), rest[1], rest[2]))
+            packages.append(Package(name, Evr.parse(rest[0]), rest[1]))
         except ValueError as error:
             raise LabError(f"rpm tells of a package {name}: {error}") from None
     return packages

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
 
 NGINX: Final = ("bitnami/nginx", "1.22.0")
+REGISTRY: Final = ("library/registry", "latest")
 BUSYBOX: Final = ("haosanzi/busybox-v1", "encrypted")
 
 # simple-kbs 0.1.1, db/initial-data.sql: public, for tests.
@@ -42,6 +43,7 @@ def publish(layout: Layout, busybox: Path) -> None:
     docker_hub = Store(layout.registry / "docker.io")
     docker_hub.put_image(*NGINX, nginx(program))
     docker_hub.put_image(*BUSYBOX, encrypted_busybox(program))
+    docker_hub.put_image(*REGISTRY, registry())
 
 
 def nginx(busybox: bytes) -> oci.Image:
@@ -71,6 +73,18 @@ def nginx(busybox: bytes) -> oci.Image:
         "WorkingDir": "/app",
     }
     return oci.build([base, server], process, docker=True)
+
+
+def registry() -> oci.Image:
+    """Build the registry's image, whose program is the lab's own."""
+    process = {
+        "ExposedPorts": {"5000/tcp": {}},
+        "Entrypoint": ["/entrypoint.sh"],
+        "Cmd": ["/etc/docker/registry/config.yml"],
+        "Labels": {"simlab.program": "simlab.internet.registry"},
+    }
+    note = _layer({"entrypoint.sh": Entry(b"acted for by simlab.internet.registry\n", 0o755)}, docker=True)
+    return oci.build([note], process, docker=True)
 
 
 def encrypted_busybox(

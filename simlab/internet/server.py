@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from simlab.images.store import Store
-from simlab.internet import static
+from simlab.internet import git, static
 from simlab.internet.registry import Registry
 from simlab.internet.token import Bearer
 
@@ -46,6 +46,8 @@ def application(layout: Layout) -> web.Application:
         host = request.host.partition(":")[0].lower()
         if handler := hosts.get(host):
             return await handler(request)
+        if host == "github.com" and git.is_for_git(request):
+            return await git.serve(request, layout.world / "git")
         root = layout.internet / host
         if not host or "/" in host or not root.is_dir():
             raise web.HTTPMisdirectedRequest(text=f"421 Misdirected Request: no host {host!r} here\n")

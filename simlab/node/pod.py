@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses
 from simlab.node.containerd.records import ContainerConfig, SandboxConfig
+from simlab.node.containerd.shim import Mount
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +101,17 @@ def container_config(
         args=tuple(expand(part, env) for part in container.get("args", ())),
         env=env,
         working_dir=container.get("workingDir", ""),
+        mounts=_mounts(pod, container),
     )
+
+
+def pre_stop(pod: Object, container: str) -> tuple[str, ...]:
+    """The command of a container's preStop hook; empty if there is none."""
+    for one in pod["spec"]["containers"]:
+        if one["name"] == container:
+            hook = one.get("lifecycle", {}).get("preStop", {}).get("exec", {})
+            return tuple(hook.get("command", ()))
+    return ()
 
 
 def expand(text: str, variables: Mapping[str, str]) -> str:
@@ -112,6 +123,20 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
         return variables.get(match[2], match[0])
 
     return _REFERENCE.sub(value, text)
+
+
+def _mounts(pod: Object, container: Object) -> tuple[Mount, ...]:
+    """The container's mounts of host paths; volumes of other kinds hold nothing that a program here reads."""
+    paths = {
+        volume["name"]: str(volume["hostPath"]["path"])
+        for volume in pod["spec"].get("volumes", ())
+        if "hostPath" in volume
+    }
+    return tuple(
+        Mount(str(mount["mountPath"]), paths[mount["name"]], bool(mount.get("readOnly")))
+        for mount in container.get("volumeMounts", ())
+        if mount["name"] in paths
+    )
 
 
 def _environment(pod: Object, container: Object, pod_ip: str) -> dict[str, str]:

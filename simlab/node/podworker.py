@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import random
+import time
 from typing import TYPE_CHECKING, Final
 
 from simlab.kube.client import ApiError, ApiUnreachableError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _RETRY_SECONDS: Final = 10.0
 _RETRY_JITTER: Final = 0.5
 _STATUS_RETRY_SECONDS: Final = 1.0
+_LEAST_GRACE_SECONDS: Final = 2.0  # kuberuntime_container.go 1.24: minimumGracePeriodInSeconds
 # The pod is gone, or another of its name is there.
 _NOTHING_LEFT: Final = (404, 409)
 
@@ -163,11 +165,39 @@ class PodWorker:
                 text = f"Stopping container {track.name}"
                 self._events.pod(self.pod, NORMAL, "Killing", text, track.name)
         started = [track.current for track in running if isinstance(track.current, Container)]
-        await asyncio.gather(*(self._cri.stop_container(container, grace) for container in started))
+        await asyncio.gather(*(self._stop(container, grace) for container in started))
         await self._drop_sandbox()
         if not self._gone:
             await self._finish_deletion()
         self._cri.remove_logs(pods.log_folder(self.pod))
+
+    async def _stop(self, container: Container, grace: float) -> None:
+        """Run the container's preStop hook and stop it, both within the grace period."""
+        hook = pods.pre_stop(self.pod, container.config.name)
+        begin = time.monotonic()
+        if hook and grace > 0:
+            try:
+                async with asyncio.timeout(grace):
+                    code = await self._cri.run_in_container(container, hook)
+                failure = f"command '{' '.join(hook)}' exited with {code}" if code else ""
+            except TimeoutError:
+                failure = "context deadline exceeded"
+            except RpcError as error:
+                failure = str(error)
+            if failure:
+                self._hook_failed(container.config.name, hook, failure)
+            grace = max(grace - (time.monotonic() - begin), _LEAST_GRACE_SECONDS)
+        await self._cri.stop_container(container, grace)
+
+    def _hook_failed(self, container: str, hook: tuple[str, ...], failure: str) -> None:
+        # kubelet 1.24 lifecycle/handlers.go, runLifecycleHook
+        meta = self.pod["metadata"]
+        which = f"{meta['name']}_{meta['namespace']}({meta['uid']})"
+        text = (
+            f'Exec lifecycle hook ([{" ".join(hook)}]) for Container "{container}" in Pod "{which}" failed'
+            f' - error: {failure}, message: ""'
+        )
+        self._events.pod(self.pod, WARNING, "FailedPreStopHook", text, container)
 
     async def _finish_deletion(self) -> None:
         """Post the last status and remove the pod from the API."""

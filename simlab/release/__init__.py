@@ -5,13 +5,6 @@ from simlab.release.install import (
     configure_containerd,
     configure_default_containerd,
     install,
-    install_artifacts,
 )
 
-__all__ = [
-    "RUNTIME_CLASSES",
-    "configure_containerd",
-    "configure_default_containerd",
-    "install",
-    "install_artifacts",
-]
+__all__ = ["RUNTIME_CLASSES", "configure_containerd", "configure_default_containerd", "install"]

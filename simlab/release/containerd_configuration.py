@@ -7,6 +7,7 @@ Sources: containerd 1.6 (`containerd config default`), kata CC-0.3.0
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from simlab.release import paths
@@ -125,21 +126,30 @@ version = 2
 """
 
 
-def kata_runtimes() -> str:
-    """What the installer appends: a runtime `kata`, and one a shim, each with a file of its own."""
-    return _runtime("kata", "configuration.toml") + "".join(
-        _runtime(f"kata-{shim}", f"configuration-{shim}.toml") for shim in SHIMS
-    )
+def with_kata_runtimes(text: str) -> str:
+    """Return a configuration with the runtimes that the installer adds: `kata`, and one a shim.
+
+    A table that is there already is left as it is, but for the path of kata's configuration.
+    """
+    plugin = '"io.containerd.grpc.v1.cri"' if re.search(r"version = 2\b", text) else "cri"
+    text = _with_runtime(text, plugin, "kata", "configuration.toml")
+    for shim in SHIMS:
+        text = _with_runtime(text, plugin, f"kata-{shim}", f"configuration-{shim}.toml")
+    return text
 
 
-def _runtime(name: str, configuration: str) -> str:
-    table = f'plugins."io.containerd.grpc.v1.cri".containerd.runtimes.{name}'
-    return f"""\
-[{table}]
+def _with_runtime(text: str, plugin: str, name: str, configuration: str) -> str:
+    table = f"[plugins.{plugin}.containerd.runtimes.{name}]"
+    options = f"[plugins.{plugin}.containerd.runtimes.{name}.options]"
+    path = f'ConfigPath = "{paths.CONFIGURATIONS}/{configuration}"'
+    if table not in text:
+        text += f"""\
+{table}
   cri_handler = "cc"
   runtime_type = "io.containerd.{name}.v2"
   privileged_without_host_devices = true
   pod_annotations = ["io.katacontainers.*"]
-  [{table}.options]
-    ConfigPath = "{paths.CONFIGURATIONS}/{configuration}"
 """
+    if options in text:
+        return re.sub(rf"({re.escape(options)}.*\n.*?)ConfigPath.*", rf"\g<1>{path}", text)
+    return text + f"  {options}\n    {path}\n"

@@ -6,7 +6,7 @@ import pytest
 
 from lab.changes.described import Described
 from lab.convergence import Convergence, Stage
-from lab.errors import NotPermitted, NotProven
+from lab.errors import CommandFailed, NotProven
 from lab.labfile import Permissions
 from lab.provisioning import Mode, Provisioning, Sight
 from lab.record import MemoryRecord
@@ -61,11 +61,28 @@ def test_only_what_a_clause_builds_on_is_made_and_in_order() -> None:
     assert MADE == ["a", "d", "b", "c", "e"]
 
 
+def test_what_a_clause_builds_on_is_not_touched_where_the_clause_holds() -> None:
+    made = stages()
+    for change in made["C-2"].changes:
+        change.apply()
+    MADE.clear()
+    provisioning = Provisioning(mode=Mode.APPLY, permissions=Permissions(), record=MemoryRecord())
+    Convergence(provisioning, made).reach("C-2")
+    assert MADE == []
+
+
+@pytest.mark.parametrize("mode", [Mode.OFF, Mode.CHECK])
+def test_without_apply_a_scenario_is_left_to_its_own_assertions(mode: Mode) -> None:
+    lab, _, record = convergence(mode)
+    lab.reach("C-2")
+    assert (MADE, record.operations) == ([], [])
+
+
 def test_it_stops_at_the_first_that_may_not_be_made_with_one_cause_for_all() -> None:
     lab, _, record = convergence(Mode.APPLY)
     causes = []
     for _ in range(2):
-        with pytest.raises(NotPermitted) as refused:
+        with pytest.raises(NotProven, match="permission 'reboot'") as refused:
             lab.reach("C-2")
         causes.append(str(refused.value))
     assert MADE == ["a", "d", "b"]
@@ -73,11 +90,23 @@ def test_it_stops_at_the_first_that_may_not_be_made_with_one_cause_for_all() -> 
     assert [entry.name for entry in record.operations] == ["a", "d", "b"]
 
 
+class Unseen(Part):
+    def look(self) -> Sight:
+        raise CommandFailed("rpm --query", 127, "rpm: not found")
+
+
+def test_what_cannot_be_looked_at_is_not_made() -> None:
+    record = MemoryRecord()
+    provisioning = Provisioning(mode=Mode.APPLY, permissions=Permissions(), record=record)
+    lab = Convergence(provisioning, {"P-1": Stage((Unseen("a", clause="P-1"),))})
+    with pytest.raises(NotProven, match=r"a: cannot be looked at: .*rpm: not found \(P-1\)"):
+        lab.reach("P-1")
+    assert (lab.plan(), MADE) == (["a"], [])
+
+
 def test_check_lists_everything_once_in_the_guides_order_and_makes_nothing() -> None:
     lab, _, record = convergence(Mode.CHECK)
     assert lab.plan() == ["a", "b", "c", "d", "e"]
-    with pytest.raises(NotProven, match="a: not there, and provisioning is check"):
-        lab.reach("C-2")
     assert [(entry.name, entry.changed, entry.applied) for entry in record.operations] == [
         (name, True, False) for name in "abcde"
     ]

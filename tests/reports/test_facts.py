@@ -13,6 +13,7 @@ from lab.secret import Redactor, Secret
 from reports import schema
 from reports.evidence import BINARY, JSON, TEXT, redacted_bytes
 from reports.schema import SCHEMA
+from reports.terminal import summary
 from tests.reports.small_suite import PASSWORD, allure
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ def test_facts(left: Left) -> None:
         "install sevctl",
         "edit the TOML",
     ]
+    [planned] = [operation for operation in tells.operations if not operation.applied]
+    lines = [line.plain for line in summary(results, "report")]
+    assert lines[lines.index("Would change, in this order") + 1] == f"  {planned.name}: {planned.before}"
     assert results.answer.ledger.model_dump() == {
         "changed": 1 + 1,  # "log in" of the other scenario
         "would_change": 1,
@@ -134,7 +138,12 @@ def _allure_has_steps_and_evidence(left: Left) -> None:
         ("When something is changed", "passed"),
         ("Then it holds", "passed"),
     ]
-    assert [entry["name"] for entry in tells["steps"][1]["attachments"]] == ["rows", "digest"]
+    assert [entry["name"] for entry in tells["steps"][1]["attachments"]] == [
+        "operation: install sevctl",
+        "operation: edit the TOML",
+        "rows",
+        "digest",
+    ]
     labels = {(label["name"], label["value"]) for label in tells["labels"]}
     assert {("feature", "Facts"), ("suite", "Facts"), ("tag", "W-1.2")} <= labels
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,5 +13,5 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keeper]:
-    with Keeper(tmp_path_factory.mktemp("lab")) as keeper:
+    with Keeper(tmp_path_factory.mktemp(f"lab-{os.getpid()}-")) as keeper:
         yield keeper

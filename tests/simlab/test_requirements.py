@@ -27,16 +27,6 @@ def test_every_missing_package_is_named_with_the_one_command(monkeypatch: pytest
     assert "\n" not in message
 
 
-def test_a_lab_does_without_kubectl(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = shutil.which
-
-    def without(name: str, path: str | None = None) -> str | None:
-        return None if name == "kubectl" else real(name, path=path)
-
-    monkeypatch.setattr(shutil, "which", without)
-    requirements.check()
-
-
 def test_forbidden_namespaces_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         said = "bwrap: No permissions to create new namespace\n"

@@ -12,6 +12,7 @@ from simlab.machine.tools import control, docker_logs, text
 from simlab.machine.tools.docker_ps import ports, status
 
 _PROJECT: Final = "simple-kbs"
+_PROJECT_LABEL: Final = "com.docker.compose.project"
 _FILES: Final = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 _VERSION: Final = "v2.12.2"
 
@@ -93,8 +94,7 @@ def version(_options: argparse.Namespace) -> int:
 
 
 def _containers() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = control.ask("containers")
-    return found
+    return [entry for entry in control.ask("containers") if _PROJECT_LABEL in entry["Config"]["Labels"]]
 
 
 def _chosen(services: list[str]) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""docker, as far as simple-kbs is looked at and stopped and started with it.
+"""docker, as far as simple-kbs and a registry are run and looked at with it.
 
 What containers and networks there are is asked of the lab's supervisor; logs are files.
 """
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from simlab.machine.tools import compose, control, docker_logs, gotemplate
+from simlab.machine.tools import compose, control, docker_logs, docker_run, gotemplate
 from simlab.machine.tools.docker_ps import list_containers
 
 # Docker 20.10 is what Docker's repository for CentOS 8 had in the guide's time.
@@ -121,6 +121,7 @@ def _parse() -> argparse.Namespace:
         sub.add_argument("--filter", "-f", action="append", default=[], metavar="KEY=VALUE")
         sub.add_argument("--format")
         sub.set_defaults(run=list_containers)
+    docker_run.add_commands(commands, container)
     for holder in (commands, container):
         _add_inspect(holder, inspect)
         docker_logs.add_command(holder)

@@ -27,7 +27,7 @@ from simlab.node.rpc import RpcError
 from simlab.node.runc import RuncShim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from simlab.node.containerd.config import ContainerdConfig, Runtime
     from simlab.node.containerd.shim import Shim
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 _TASKS: Final = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
 _SHIM_FOLDERS: Final = ("/usr/local/bin", "/usr/bin", "/usr/local/sbin", "/usr/sbin")
 _RUNC: Final = "io.containerd.runc.v2"
+
+# An image whose program is the lab's own Python module names it so.
+PROGRAM_LABEL: Final = "simlab.program"
 
 _log = logging.getLogger(__name__)
 
@@ -136,6 +139,10 @@ class Cri:
                 async with asyncio.timeout(10):
                     await container.ended.wait()
 
+    async def run_in_container(self, container: Container, command: Sequence[str]) -> int:
+        """Run a command in a running container to its end and return its exit code. Raises RpcError."""
+        return await container.sandbox.shim.run_in_container(container.container_id, command)
+
     async def remove_container(self, container: Container) -> None:
         """Forget a container that has ended, with its log file."""
         with contextlib.suppress(RpcError):
@@ -193,6 +200,7 @@ class Cri:
     async def _spec(self, sandbox: Sandbox, container: Container) -> ContainerSpec:
         wanted = container.config
         args, env, cwd, rootfs = (*wanted.command, *wanted.args), dict(wanted.env), wanted.working_dir, ""
+        program = ""
         if not sandbox.pulls_in_guest:
             image = self.images.find(wanted.image)
             if image is None:
@@ -206,8 +214,11 @@ class Cri:
             env = from_image | env
             cwd = cwd or given.get("WorkingDir") or "/"
             rootfs = f"{self._bundle(container)}/rootfs"
+            program = (given.get("Labels") or {}).get(PROGRAM_LABEL, "")
             await asyncio.to_thread(self.images.make_rootfs, image, self._host.local(rootfs))
-        return ContainerSpec(container.container_id, wanted.image, args, env, cwd, rootfs)
+        return ContainerSpec(
+            container.container_id, wanted.image, args, env, cwd, rootfs, wanted.mounts, program
+        )
 
     def _bundle(self, container: Container) -> str:
         return f"{_TASKS}/{container.container_id}"

@@ -7,6 +7,8 @@ import gzip
 import json
 import re
 import shutil
+import threading
+import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,6 +45,8 @@ class HostImages:
 
     def __init__(self, host: Host) -> None:
         self._host = host
+        # Pulls run in threads, several at a time.
+        self._recording = threading.Lock()
 
     def find(self, image: str) -> HostImage | None:
         """The image that a pod's `image` text names, if it was pulled."""
@@ -122,6 +126,10 @@ class HostImages:
             shutil.rmtree(half, ignore_errors=True)
 
     def _record(self, image_id: str, tag: str, by_digest: str, size: int) -> None:
+        with self._recording:
+            self._record_alone(image_id, tag, by_digest, size)
+
+    def _record_alone(self, image_id: str, tag: str, by_digest: str, size: int) -> None:
         items = state.read(self._host, "images")
         for item in items:
             item["repoTags"] = [known for known in item["repoTags"] if known != tag]
@@ -154,5 +162,7 @@ def _as_go(error: UnreachableError) -> str:
     """The cause as Go's net package words it."""
     if error.reason.startswith("certificate"):
         return "x509: certificate signed by unknown authority"
+    if "name resolution" in error.reason or "not known" in error.reason:
+        return f"dial tcp: lookup {urllib.parse.urlsplit(error.url).hostname}: no such host"
     cause = re.sub(r" \(os error \d+\)$", "", error.reason).lower()
     return f"dial tcp: {'i/o timeout' if cause == 'operation timed out' else f'connect: {cause}'}"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simlab.node.containerd.config import Runtime
-    from simlab.node.containerd.shim import Shim
+    from simlab.node.containerd.shim import Mount, Shim
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class ContainerConfig:
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     working_dir: str = ""
+    mounts: tuple[Mount, ...] = ()
 
 
 @dataclass(eq=False)

@@ -6,12 +6,24 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A folder of the host in a container; both paths as host and container name them."""
+
+    container_path: str
+    host_path: str
+    read_only: bool = False
 
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """A container to be created. `rootfs` is a folder on the host, or empty when the guest has the image."""
+    """A container to be created. `rootfs` is a folder on the host, or empty when the guest has the image.
+
+    `program` is the Python module that acts for the image's own program, where the lab has one for it.
+    """
 
     container_id: str
     image: str
@@ -19,6 +31,8 @@ class ContainerSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     cwd: str = ""
     rootfs: str = ""
+    mounts: tuple[Mount, ...] = ()
+    program: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,9 @@ class Shim(Protocol):
 
     def logs(self, container_id: str) -> AsyncIterator[LogChunk]:
         """Output of a container, until it ends."""
+
+    async def run_in_container(self, container_id: str, command: Sequence[str]) -> int:
+        """Run a command in a container to its end and return its exit code."""
 
     async def signal_container(self, container_id: str, signal: int) -> None:
         """Send a signal to a container's first process."""

@@ -75,8 +75,8 @@ class BootingHost(SayingHost):
         return super().run(command, *args, **more)
 
     def now(self) -> dict[str, Any]:
-        kernels = "".join(f"kernel\t0:{k}\tx86_64\tkernel.src.rpm\n" for k in self.kernels)
-        grub = "".join(f"{n}\t{evr}\tx86_64\tgrub2-2.02.src.rpm\n" for n, evr in self.grub.items())
+        kernels = "".join(f"kernel\t0:{k}\tx86_64\n" for k in self.kernels)
+        grub = "".join(f"{n}\t{evr}\tx86_64\n" for n, evr in self.grub.items())
         entries = "".join(
             f'index={i}\nkernel="/boot/vmlinuz-{k}.x86_64"\nargs="{self.arguments}"\n'
             for i, k in enumerate(self.kernels)

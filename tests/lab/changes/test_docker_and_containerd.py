@@ -16,9 +16,7 @@ from lab.registry import Registry
 from tests.lab.said import SayingHost
 
 REPO_FILE = "https://download.docker.com/linux/centos/docker-ce.repo"
-INSTALLED = "".join(
-    f"{n}\t0:1-1\tx86_64\t{n}.src.rpm\n" for n in ("containerd.io", "docker-ce", "docker-ce-cli")
-)
+INSTALLED = "".join(f"{n}\t0:1-1\tx86_64\n" for n in ("containerd.io", "docker-ce", "docker-ce-cli"))
 UP = "c1\tregistry:2\tUp 3 minutes\t0.0.0.0:5000->5000/tcp, :::5000->5000/tcp\tnostalgic_montalcini\n"
 STOPPED = "c1\tregistry:2\tExited (2) 3 minutes ago\t\tnostalgic_montalcini\n"
 OTHER = "c0\tnginx\tUp 2 days\t0.0.0.0:15000->5000/tcp\tweb\n"

@@ -1,0 +1,35 @@
+"""The operator's images: each is a program of the lab's, named in the image's configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simlab.images import layer, oci
+from simlab.images.layer import Entry
+from simlab.images.store import Store
+from simlab.operator import names
+
+if TYPE_CHECKING:
+    from simlab.layout import Layout
+
+
+def publish(layout: Layout) -> None:
+    """Put the images where quay.io has them. gcr.io, the proxy's registry, is not on the lab's internet."""
+    quay = Store(layout.registry / "quay.io")
+    quay.put_image(*names.MANAGER_IMAGE, _image("manager", "manager"))
+    quay.put_image(*names.PROXY_IMAGE, _image("rbac_proxy", "usr/local/bin/kube-rbac-proxy", entrypoint=True))
+    quay.put_image(*names.RUNTIME_IMAGE, _image("kata_deploy", "opt/kata-artifacts/scripts/kata-deploy.sh"))
+    scripts = "opt/confidential-containers-pre-install-artifacts/scripts"
+    quay.put_image(
+        *names.ENGINE_IMAGE, _image("container_engine", f"{scripts}/container-engine-for-cc-deploy.sh")
+    )
+
+
+def _image(module: str, program: str, *, entrypoint: bool = False) -> oci.Image:
+    tar = layer.pack({program: Entry(f"acted for by simlab.operator.{module}\n".encode(), 0o755)})
+    process = {
+        "Labels": {"simlab.program": f"simlab.operator.{module}"},
+        "WorkingDir": "/",
+        **({"Entrypoint": [f"/{program}"]} if entrypoint else {}),
+    }
+    return oci.build([oci.Layer(layer.compress(tar), layer.digest(tar))], process)

@@ -1,0 +1,113 @@
+"""The operator as the guide's step two leaves it in a cluster: applied, edited, installed.
+
+`release.yaml` and `ccruntime.yaml` are what `kubectl kustomize` makes of `source/config/release` and of
+`source/config/samples/ccruntime/default`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from simlab import addresses
+from simlab.operator import daemonsets, names
+from simlab.operator.reconciler import runtime_class
+from simlab.operator.status import Status
+
+if TYPE_CHECKING:
+    from simlab.kubeclient import KubeClient
+
+Object = dict[str, Any]
+
+SOURCE: Final = Path(__file__).parent / "source"
+RELEASE: Final = Path(__file__).parent / "release.yaml"
+CC_RUNTIME: Final = Path(__file__).parent / "ccruntime.yaml"
+
+_LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+_UNREACHABLE_PROXY: Final = "gcr.io/kubebuilder/kube-rbac-proxy:v0.13.0"
+REACHABLE_PROXY: Final = "quay.io/brancz/kube-rbac-proxy:v0.13.0"
+
+# The manager's, and one of each daemon on the one node.
+_PODS: Final = 3
+
+_IN_NAMESPACE: Final = f"namespaces/{names.NAMESPACE}"
+_RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
+_COLLECTIONS: Final = {
+    "Namespace": "/api/v1/namespaces",
+    "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+    "ServiceAccount": f"/api/v1/{_IN_NAMESPACE}/serviceaccounts",
+    "ConfigMap": f"/api/v1/{_IN_NAMESPACE}/configmaps",
+    "Service": f"/api/v1/{_IN_NAMESPACE}/services",
+    "Role": f"{_RBAC}/{_IN_NAMESPACE}/roles",
+    "RoleBinding": f"{_RBAC}/{_IN_NAMESPACE}/rolebindings",
+    "ClusterRole": f"{_RBAC}/clusterroles",
+    "ClusterRoleBinding": f"{_RBAC}/clusterrolebindings",
+    "Deployment": f"/apis/apps/v1/{_IN_NAMESPACE}/deployments",
+    "DaemonSet": f"/apis/apps/v1/{_IN_NAMESPACE}/daemonsets",
+    "CcRuntime": names.CC_RUNTIMES,
+    "RuntimeClass": "/apis/node.k8s.io/v1/runtimeclasses",
+}
+
+
+def deploy(api: KubeClient) -> None:
+    """Apply the release, with the proxy's image from the mirror. Raises KubeClientError."""
+    for manifest in yaml.load_all(RELEASE.read_text(), Loader=yaml.CSafeLoader):
+        applied = _as_applied(manifest)
+        if applied["kind"] == "Deployment":
+            for container in applied["spec"]["template"]["spec"]["containers"]:
+                if container["image"] == _UNREACHABLE_PROXY:
+                    container["image"] = REACHABLE_PROXY
+        _create(api, applied)
+
+
+def install(api: KubeClient) -> None:
+    """Make the CcRuntime, installed on the one node, and what the manager makes of it.
+
+    The daemons' pods do the host's part when the node is there. Raises KubeClientError.
+    """
+    manifest = _as_applied(yaml.load(CC_RUNTIME.read_text(), Loader=yaml.CSafeLoader))
+    manifest["metadata"]["finalizers"] = [names.FINALIZER]
+    runtime = _create(api, manifest)
+    wanted = runtime["spec"]["config"]["runtimeClassNames"]
+    status = Status(runtime)
+    status.total, status.completed_count, status.completed = 1, 1, [addresses.HOSTNAME]
+    status.runtime_name, status.runtime_class = runtime["spec"]["runtimeName"], ",".join(wanted)
+    path = f"{names.CC_RUNTIMES}/{runtime['metadata']['name']}/status"
+    api.replace(path, runtime | {"status": status.as_object()})
+    _create(api, daemonsets.hook(runtime, names.PRE_INSTALL, names.NAMESPACE))
+    for operation in (names.INSTALL, names.UNINSTALL):
+        _create(api, daemonsets.installer(runtime, operation, names.NAMESPACE))
+    selector = runtime["spec"]["ccNodeSelector"]["matchLabels"]
+    for name in wanted:
+        _create(api, runtime_class(name, runtime, selector))
+
+
+def is_running(api: KubeClient, node: Object) -> bool:
+    """Whether both daemons are done on the node, and every pod of the operator's is ready."""
+    labels = node["metadata"].get("labels", {})
+    wanted = names.PRE_INSTALL_DONE | {names.KATA_RUNTIME_LABEL: "true"}
+    if any(labels.get(key) != value for key, value in wanted.items()):
+        return False
+    pods = (api.find(f"/api/v1/{_IN_NAMESPACE}/pods") or {}).get("items", [])
+    return len(pods) == _PODS and all(_is_ready(pod) for pod in pods)
+
+
+def _is_ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _as_applied(manifest: Object) -> Object:
+    """Return a manifest as `kubectl apply` sends it: with a note of what was applied."""
+    noted = json.loads(json.dumps(manifest))
+    noted["metadata"].setdefault("annotations", {})
+    text = json.dumps(noted, separators=(",", ":"), sort_keys=True) + "\n"
+    noted["metadata"]["annotations"][_LAST_APPLIED] = text
+    return dict(noted)
+
+
+def _create(api: KubeClient, manifest: Object) -> Object:
+    return api.create(_COLLECTIONS[manifest["kind"]], manifest)

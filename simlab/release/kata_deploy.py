@@ -1,0 +1,120 @@
+"""What the runtime payload's installer does to a host, and takes back.
+
+Source: kata CC-0.3.0 `tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh`.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from simlab.release import containerd_configuration, kata_configuration, paths
+
+if TYPE_CHECKING:
+    from simlab.artifacts import Artifacts
+    from simlab.release.files import Files
+
+_CONFIGURATIONS: Final = {
+    "configuration-qemu.toml": kata_configuration.qemu,
+    "configuration-qemu-sev.toml": kata_configuration.qemu_sev,
+    "configuration-qemu-tdx.toml": kata_configuration.qemu_tdx,
+    "configuration-clh.toml": kata_configuration.clh,
+    "configuration-clh-tdx.toml": kata_configuration.clh_tdx,
+}
+
+# Their presence matters to kata's checks, their code does not: the node agent acts in their place.
+_PROGRAMS: Final = (
+    paths.KATA_SHIM,
+    paths.QEMU,
+    paths.QEMU_TDX,
+    paths.CLOUD_HYPERVISOR,
+    paths.VIRTIOFSD,
+    f"{paths.BIN}/kata-runtime",
+    f"{paths.BIN}/kata-monitor",
+    f"{paths.BIN}/kata-collect-data.sh",
+)
+INERT_PROGRAM: Final = (
+    '#!/bin/sh\necho "$0: part of the simulated node, not a program to run by hand" >&2\nexit 1\n'
+)
+_DEFAULT_SHIM: Final = f"{paths.SHIM_LINKS}/containerd-shim-kata-v2"
+_BACKUP: Final = f"{paths.CONTAINERD_CONFIG}.bak"
+_REMOVED_FOLDERS: Final = (f"{paths.PREFIX}/libexec", f"{paths.PREFIX}/share")
+
+
+def install_artifacts(files: Files, artifacts: Artifacts) -> None:
+    """Copy the artefacts over the host's, as each start of the install pod does."""
+    for path in _PROGRAMS:
+        files.write(path, INERT_PROGRAM, mode=0o755)
+    for name, render in _CONFIGURATIONS.items():
+        files.write(f"{paths.CONFIGURATIONS}/{name}", render())
+    files.link(f"{paths.CONFIGURATIONS}/configuration.toml", "configuration-qemu.toml")
+    for path, source in artifacts.by_host_path().items():
+        target = files.for_writing(path)
+        target.unlink(missing_ok=True)
+        shutil.copyfile(source, target)
+
+
+def link_shims(files: Files) -> None:
+    """Put each shim's name where containerd looks for it; a file of the host's own is set aside once."""
+    for link, to in _shim_links().items():
+        _set_aside(files, link)
+        files.link(link, to)
+
+
+def configure_containerd(files: Files) -> None:
+    """Add the kata runtimes to containerd's configuration; the first state of an existing one is kept."""
+    config = files.for_writing(paths.CONTAINERD_CONFIG)
+    text = ""
+    if config.exists():
+        backup = files.at(_BACKUP)
+        if not backup.exists():
+            shutil.copy2(config, backup)
+        text = config.read_text()
+    config.write_text(containerd_configuration.with_kata_runtimes(text))
+
+
+def remove_shims(files: Files) -> None:
+    """Take the shims' names away, and give back what was set aside."""
+    for link in _shim_links():
+        files.at(link).unlink(missing_ok=True)
+        if files.is_file(f"{link}.bak"):
+            files.at(f"{link}.bak").rename(files.at(link))
+
+
+def restore_containerd(files: Files) -> None:
+    """Put the first configuration back, or leave none; edits made since are lost."""
+    files.at(paths.CONTAINERD_CONFIG).unlink(missing_ok=True)
+    if (backup := files.at(_BACKUP)).exists():
+        backup.rename(files.at(paths.CONTAINERD_CONFIG))
+
+
+def remove_artifacts(files: Files) -> None:
+    """Delete what the installer copied; what others put beside it stays, and so do folders that hold it."""
+    for folder in _REMOVED_FOLDERS:
+        shutil.rmtree(files.at(folder), ignore_errors=True)
+    for path in _PROGRAMS:
+        files.at(path).unlink(missing_ok=True)
+    files.remove_empty(paths.BIN)
+
+
+def _shim_links() -> dict[str, str]:
+    links = {
+        f"{paths.SHIM_LINKS}/containerd-shim-kata-{shim}-v2": paths.KATA_SHIM
+        for shim in containerd_configuration.SHIMS
+    }
+    return links | {_DEFAULT_SHIM: f"{paths.SHIM_LINKS}/containerd-shim-kata-qemu-v2"}
+
+
+def _set_aside(files: Files, link: str) -> None:
+    """Move what has a shim's name to a backup, or delete it where there is one.
+
+    The script takes its own link of an earlier start for the host's file too, so that an uninstall gives back
+    a link to nothing wherever the install pod has started more than once.
+    """
+    shim = files.at(link)
+    if not files.is_file(link):
+        return
+    if not files.is_file(f"{link}.bak"):
+        shim.rename(files.at(f"{link}.bak"))
+    else:
+        shim.unlink()
