@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab import labs, requirements
-from simlab.machine import access
+from simlab.machine import access, boot, power
+from simlab.stages import Stage
 from simlab.world import StartError, World
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def up(options: argparse.Namespace) -> int:
     wake = _signals_to_pipe()
     record = labs.claim(options.root, options.name or f"run-{os.getpid()}")
     layout = record.layout
-    world = World(layout)
+    world = World(layout, Stage.named(options.stage))
     try:
         world.start(wake)
         _announce(layout, world, as_json=options.attached or options.json)
@@ -81,12 +82,21 @@ def down(options: argparse.Namespace) -> int:
 def show_list(options: argparse.Namespace) -> int:
     """Print every lab, also one whose keeper was killed; as JSON only those that are up."""
     for record in labs.records():
-        state = "stale" if not record.alive else "up" if _ready_file(record.layout).exists() else "starting"
+        state = _state(record)
         if not options.json:
             print(f"{record.name}\t{state}\t{record.pid}\t{record.root}")
-        elif state == "up":
+        elif state.startswith("up"):
             print(json.dumps({"name": record.name, **_read_ready(record.layout)}))
     return 0
+
+
+def _state(record: labs.Record) -> str:
+    if not record.alive:
+        return "stale"
+    if not _ready_file(record.layout).exists():
+        return "starting"
+    host = power.state(record.layout)
+    return "up" if host == "on" else f"up, but its host {host}"
 
 
 def shell(options: argparse.Namespace) -> int:
@@ -96,9 +106,27 @@ def shell(options: argparse.Namespace) -> int:
     return subprocess.run(command, check=False).returncode
 
 
+def console(options: argparse.Namespace) -> int:
+    """Print the host's console log: why it does not come back, when it does not."""
+    record = labs.find(options.root, options.name or "default")
+    print(boot.console_log(record.layout).read_text(), end="")
+    return 0
+
+
+def reset(options: argparse.Namespace) -> int:
+    """Have the host start anew, also when it hangs or is off."""
+    record = labs.find(options.root, options.name or "default")
+    try:
+        power.press_reset(record.layout)
+    except OSError as error:
+        raise labs.LabError(f"the lab in {record.root} does not answer: {error}") from None
+    return 0
+
+
 def _up_detached(options: argparse.Namespace) -> int:
     """Start a keeper in a session of its own and wait until it says that the lab is ready."""
     command = [sys.executable, "-m", "simlab", "up", "--attached", "--name", options.name or "default"]
+    command += ["--stage", options.stage]
     if options.root:
         command += ["--root", str(options.root)]
     # The keeper's stdin is a pipe that it keeps open itself, so it never ends.
@@ -197,11 +225,19 @@ def _parse() -> argparse.Namespace:
 
     sub = command("up", up, "start a lab")
     which(sub)
+    sub.add_argument(
+        "--stage",
+        choices=Stage.names(),
+        default=Stage.KBS.name.lower(),
+        help="how far along the guide it starts (default: %(default)s)",
+    )
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--attached", action="store_true", help="say JSON; stop at the end of stdin")
     how.add_argument("--detach", action="store_true", help="leave it running; its name is 'default'")
     sub.add_argument("--json", action="store_true", help="say JSON when the detached lab is ready")
     which(command("down", down, "stop a lab and remove its folder"))
+    which(command("console", console, "print what the host's console showed, boot after boot"))
+    which(command("reset", reset, "press the reset button of a lab's host"))
     listing = command("list", show_list, "list labs: name, state, pid, folder")
     listing.add_argument("--json", action="store_true", help="say JSON, a line for each lab that is ready")
     sub = command("shell", shell, "log in to a lab's host")

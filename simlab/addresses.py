@@ -33,5 +33,6 @@ INTERNET_NAMES: Final = (
     "docker.io",
     "quay.io",
     "kdsintf.amd.com",
+    "download.docker.com",
     "github.com",
 )

@@ -65,19 +65,25 @@ def server_environment() -> dict[str, str]:
     }
 
 
-def create(layout: Layout) -> None:
-    """Write the clone on the host, and the working directory of the server's container."""
-    policy = json.dumps(_TENANT_POLICY, indent=2) + "\n"
-    clone = layout.host / FOLDER.lstrip("/")
-    (clone / ".git").mkdir(parents=True)
-    (clone / ".git/HEAD").write_text(_GIT_HEAD)
-    (clone / "docker-compose.yml").write_text(_COMPOSE_FILE)
-    (clone / "default_policy.json").write_text(policy)
+def clone(layout: Layout) -> None:
+    """Write what `git clone` and `git checkout` leave on the host."""
+    folder = layout.host / FOLDER.lstrip("/")
+    (folder / ".git").mkdir(parents=True)
+    (folder / ".git/HEAD").write_text(_GIT_HEAD)
+    (folder / "docker-compose.yml").write_text(_COMPOSE_FILE)
+    (folder / "default_policy.json").write_text(_policy())
+
+
+def create_container_folder(layout: Layout) -> None:
+    """Write the working directory that the server's image brings."""
     layout.kbs.mkdir(parents=True, exist_ok=True)
-    (layout.kbs / "default_policy.json").write_text(policy)
+    (layout.kbs / "default_policy.json").write_text(_policy())
 
 
 def repository() -> dict[str, bytes]:
     """Return the files of simple-kbs' repository, as far as docker compose looks at them."""
-    policy = json.dumps(_TENANT_POLICY, indent=2) + "\n"
-    return {"docker-compose.yml": _COMPOSE_FILE.encode(), "default_policy.json": policy.encode()}
+    return {"docker-compose.yml": _COMPOSE_FILE.encode(), "default_policy.json": _policy().encode()}
+
+
+def _policy() -> str:
+    return json.dumps(_TENANT_POLICY, indent=2) + "\n"

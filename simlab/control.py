@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 from simlab.docker_images import ImageError
 from simlab.docker_run import RunError
 from simlab.engine import EngineError
 from simlab.kustomize import KustomizeError
+from simlab.machine.systemd import UnitError
 from simlab.network import NetworkError
 from simlab.service import STOP_SECONDS, ServiceError
 
@@ -23,20 +25,35 @@ if TYPE_CHECKING:
     from simlab.docker import Docker
     from simlab.engine import Engine
     from simlab.host_kustomize import HostKustomize
+    from simlab.machine.power import Power
+    from simlab.machine.systemd import Manager
     from simlab.service import Service
 
 
-async def serve(
-    path: Path, services: Mapping[str, Service], engine: Engine, docker: Docker, kustomizations: HostKustomize
-) -> asyncio.Server:
+_REFUSALS: Final = (
+    *(EngineError, ImageError, KustomizeError, NetworkError, RunError, ServiceError, UnitError),
+)
+
+
+@dataclass(frozen=True)
+class Controlled:
+    """What the host's tools may ask of and about."""
+
+    services: Mapping[str, Service]
+    engine: Engine
+    docker: Docker
+    kustomizations: HostKustomize
+    manager: Manager
+    power: Power
+
+
+async def serve(path: Path, lab: Controlled) -> asyncio.Server:
     """Listen on a Unix socket at `path`, which must not exist."""
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while line := await reader.readline():
-                writer.write(
-                    json.dumps(await _answer(line, services, engine, docker, kustomizations)).encode() + b"\n"
-                )
+                writer.write(json.dumps(await _answer(line, lab)).encode() + b"\n")
                 await writer.drain()
         except ConnectionError:
             pass
@@ -46,33 +63,41 @@ async def serve(
     return await asyncio.start_unix_server(converse, path)
 
 
-async def _answer(
-    line: bytes,
-    services: Mapping[str, Service],
-    engine: Engine,
-    docker: Docker,
-    kustomizations: HostKustomize,
-) -> dict[str, Any]:
+async def _answer(line: bytes, lab: Controlled) -> dict[str, Any]:
     try:
         request = json.loads(line)
-        return {"ok": await _perform(request, services, engine, docker, kustomizations)}
-    except (EngineError, ImageError, KustomizeError, RunError, ServiceError, NetworkError) as refused:
+        return {"ok": await _perform(request, lab)}
+    except _REFUSALS as refused:
         return {"error": str(refused)}
     except (ValueError, KeyError, TypeError) as malformed:
         return {"error": f"malformed request: {malformed}"}
 
 
-async def _perform(
-    request: dict[str, Any],
-    services: Mapping[str, Service],
-    engine: Engine,
-    docker: Docker,
-    kustomizations: HostKustomize,
-) -> Any:
-    seconds = float(request.get("seconds", STOP_SECONDS))
+async def _perform(request: dict[str, Any], lab: Controlled) -> Any:  # noqa: PLR0911 -- one op, one answer
     match request["op"]:
         case "services":
-            return [_describe(service) for service in services.values()]
+            return [_describe(service) for service in lab.services.values()]
+        case "unit":
+            return lab.manager.describe(request["unit"])
+        case "unit-start":
+            return await lab.manager.start(request["unit"])
+        case "unit-stop":
+            return await lab.manager.stop(request["unit"])
+        case "unit-restart":
+            return await lab.manager.restart(request["unit"])
+        case "reboot" | "poweroff" as verb:
+            return lab.power.request(again=verb == "reboot")
+        case "kustomize":
+            return await asyncio.to_thread(lab.kustomizations.render, request["target"], request["folder"])
+        case _:
+            lab.engine.require_power()
+            return await _ask_docker(request, lab)
+
+
+async def _ask_docker(request: dict[str, Any], lab: Controlled) -> Any:
+    engine = lab.engine
+    seconds = float(request.get("seconds", STOP_SECONDS))
+    match request["op"]:
         case "containers":
             return engine.inspect()
         case "networks":
@@ -80,10 +105,8 @@ async def _perform(
         case "compose-up" | "compose-down" | "container-start" | "container-stop" | "container-restart":
             async with engine.changing:
                 return await _change(request, seconds, engine)
-        case "kustomize":
-            return await asyncio.to_thread(kustomizations.render, request["target"], request["folder"])
         case _:
-            return await docker.perform(request)
+            return await lab.docker.perform(request)
 
 
 async def _change(request: dict[str, Any], seconds: float, engine: Engine) -> Any:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simlab import addresses, network
 from simlab.compose import NETWORK, PROJECT
 from simlab.containers import BRIDGE
+from simlab.service import STOP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -25,6 +26,10 @@ class EngineError(Exception):
     """docker's own words for what it cannot do."""
 
 
+class EngineDownError(EngineError):
+    """The docker daemon does not run."""
+
+
 class Engine:
     """The compose project's containers, in the order in which they depend on each other, and single ones.
 
@@ -32,11 +37,17 @@ class Engine:
     """
 
     def __init__(
-        self, containers: Sequence[Container], host_root: Path, on_removed: Callable[[str], Awaitable[None]]
+        self,
+        containers: Sequence[Container],
+        host_root: Path,
+        on_removed: Callable[[str], Awaitable[None]],
+        *,
+        present: bool = True,
     ) -> None:
         self._all = list(containers)
-        self._present = {container.compose_service for container in containers}
+        self._present = {container.compose_service for container in containers} if present else set()
         self._single: list[Container] = []
+        self._powered = False
         self._host_root = host_root
         self._on_removed = on_removed
         self._keepers: dict[str, asyncio.Task[None]] = {}
@@ -58,10 +69,28 @@ class Engine:
         await container.service.stop(seconds)
         network.detach(container.ip)
 
-    async def stop_all(self, seconds: float) -> None:
-        """Stop every container, the ones that depend on others first."""
-        for container in reversed([*self._all, *self._single]):
-            await self.stop(container, seconds)
+    def require_power(self) -> None:
+        """Raise EngineDownError unless the docker daemon runs."""
+        if not self._powered:
+            raise EngineDownError(
+                "Cannot connect to the Docker daemon at unix:///var/run/docker.sock."
+                " Is the docker daemon running?"
+            )
+
+    async def power_on(self) -> None:
+        """Begin to work, as dockerd does: containers are started whose restart policy says so."""
+        self._powered = True
+        async with self.changing:
+            for container in self.present():
+                if container.restart in _KEEPING:
+                    await self.start(container)
+
+    async def shut_down(self, seconds: float = STOP_SECONDS) -> None:
+        """Stop every container, the ones that depend on others first, and answer no more."""
+        async with self.changing:
+            for container in reversed([*self._all, *self._single]):
+                await self.stop(container, seconds)
+        self._powered = False
 
     def find(self, reference: str) -> Container:
         """Return the container with that name or that beginning of an id; raises EngineError."""

@@ -20,16 +20,21 @@ from simlab.engine import Engine
 from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
 from simlab.internet import git, git_objects
-from simlab.machine import access, kernel, labfile, sandbox, skeleton
+from simlab.machine import access, disk, kernel, labfile, sandbox, skeleton, systemd
+from simlab.machine.front_door import FrontDoor
+from simlab.machine.power import Power
+from simlab.machine.software import repositories
 from simlab.operator import archive
 from simlab.operator import images as operator_images
 from simlab.psp import platform
-from simlab.service import Service, Spec, file_exists, port_accepts, socket_accepts
+from simlab.service import Service, ServiceError, Spec, file_exists, port_accepts, socket_accepts
+from simlab.stages import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from simlab.layout import Layout
+    from simlab.machine.boot import Booted
 
 _ANY: Final = "0.0.0.0"  # noqa: S104 -- as simple-kbs' Dockerfile starts it, in the lab's own network namespace
 
@@ -47,19 +52,24 @@ class Sockets:
 class Lab:
     """The services of one lab, and the order in which they come up and go down."""
 
-    def __init__(self, layout: Layout, sockets: Sockets) -> None:
+    def __init__(self, layout: Layout, sockets: Sockets, stage: Stage = Stage.KBS) -> None:
         self._layout = layout
         self._sockets = sockets
+        self._stage = stage
         for folder in (layout.world, layout.host, layout.internet, layout.registry, layout.kbs):
             folder.mkdir(parents=True, exist_ok=True)
         self.services: dict[str, Service] = {}
         kbs, base = self._kbs_container(), self._database_container()
-        self.engine = Engine([base, kbs], layout.host, self._on_container_removed)
+        present = stage >= Stage.KBS
+        self.engine = Engine([base, kbs], layout.host, self._on_container_removed, present=present)
         self.docker = Docker(layout, self.engine)
         self._containers = {"database": base, "kbs": kbs}
         self._control: asyncio.Server | None = None
         for spec in self._specs():
             self._add(Service(spec, layout.log / f"{spec.name}.log"))
+        door = FrontDoor(layout, sockets.ssh_fd, self.services["sshd"])
+        self._manager = systemd.Manager(layout, self.services, self.engine, door)
+        self._power = Power(layout, self.services, self._manager, self._write_kernel)
 
     def steps(self) -> list[Step]:
         """Return the steps that bring the lab up, up to the lab file that says it is ready."""
@@ -72,6 +82,7 @@ class Lab:
             Step("psp", ("platform",), self.services["psp"].start),
             Step("artifacts", ("pki",), _thread(artifacts.build, lab)),
             Step("images", (), _thread(_publish_images, lab)),
+            Step("repositories", (), _thread(repositories.publish, lab)),
             Step(
                 "cek",
                 ("platform",),
@@ -79,42 +90,48 @@ class Lab:
             ),
             Step(
                 "internet",
-                ("network", "names", "pki", "artifacts", "images", "cek"),
+                ("network", "names", "pki", "artifacts", "images", "repositories", "cek"),
                 self.services["internet"].start,
             ),
             Step("apiserver", ("network", "pki"), self.services["apiserver"].start),
             Step("controllers", ("apiserver",), self.services["controllers"].start),
-            Step("seed", ("apiserver",), _thread(stage.seed_cluster, lab)),
+            Step("seed", ("apiserver",), _thread(stage.seed_cluster, lab, self._stage)),
             Step("control", (), self._open_control),
             Step("skeleton", ("pki", "platform"), _thread(skeleton.create, lab)),
-            Step("compose", ("skeleton",), _thread(compose.create, lab)),
-            Step("kernel", ("platform", "skeleton"), _thread(self._write_kernel)),
-            Step("containerd", ("skeleton",), _thread(release.configure_containerd, lab)),
+            Step("compose", ("skeleton",), _thread(self._prepare_compose)),
+            Step("disk", ("skeleton",), _thread(disk.write, lab, self._stage)),
+            Step("kernel", ("platform", "disk"), _thread(self._power.start_kernel)),
+            Step("containerd", ("disk",), _thread(self._configure_containerd)),
             Step("host", ("skeleton", "kernel", "psp", "control", "names"), self.services["host"].start),
-            Step("database", ("network",), functools.partial(self._start_container, "database")),
-            Step("kbs", ("database", "compose"), functools.partial(self._start_container, "kbs")),
-            Step(
-                "node",
-                ("names", "containerd", "artifacts", "host", "seed", "internet"),
-                self.services["node"].start,
-            ),
-            Step("registry", ("network", "internet", "skeleton"), self._start_registry),
+            *self._container_steps(),
             Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
-            Step("sshd", ("access", "host"), self.services["sshd"].start),
-            Step("ready", ("node", "seed"), _thread(stage.await_node, lab)),
+            Step("boot", ("access", "host", "containerd", "artifacts", "seed", "internet"), self._boot_units),
+            Step("docker", ("boot", "containers"), self._start_docker),
+            Step("ready", ("boot", "seed"), _thread(stage.await_node, lab, self._stage)),
             Step(
                 "labfile",
-                ("ready", "sshd", "kbs", "controllers", "internet", "registry"),
+                ("ready", "docker", "controllers"),
                 _thread(labfile.write, lab, sockets.ssh_port),
             ),
+        ]
+
+    def _container_steps(self) -> list[Step]:
+        """Return the steps after which simple-kbs' containers answer, if they are there at all."""
+        if self._stage < Stage.KBS:
+            return [Step("containers", (), _nothing)]
+        return [
+            Step("database", ("network",), functools.partial(self._start_container, "database")),
+            Step("kbs", ("database", "compose"), functools.partial(self._start_container, "kbs")),
+            Step("containers", ("kbs",), _nothing),
         ]
 
     async def stop(self) -> None:
         """Stop everything, what depends on others first."""
         if self._control:
             self._control.close()
-        await asyncio.gather(*(self.services[name].stop() for name in ("sshd", "node", "controllers")))
-        await self.engine.stop_all(3)
+        await self._power.release()
+        await self._manager.shut_down()
+        await self.services["controllers"].stop()
         await asyncio.gather(*(service.stop(3) for service in self.services.values()))
 
     def _specs(self) -> Sequence[Spec]:
@@ -229,10 +246,33 @@ class Lab:
         if compose_service == "db":
             await asyncio.to_thread(shutil.rmtree, self._layout.database)
 
-    def _write_kernel(self) -> None:
+    async def _boot_units(self) -> None:
+        for failure in await self._manager.boot():
+            if isinstance(failure, ServiceError):
+                raise failure
+
+    async def _start_docker(self) -> None:
+        # The guide starts it and does not enable it.
+        if self._stage >= Stage.CLUSTER:
+            await self._manager.start(systemd.DOCKER)
+            await self._start_registry()
+
+    def _prepare_compose(self) -> None:
+        compose.create_container_folder(self._layout)
+        if self._stage >= Stage.KBS:
+            compose.clone(self._layout)
+
+    def _configure_containerd(self) -> None:
+        if self._stage < Stage.CLUSTER:
+            release.configure_default_containerd(self._layout)
+        else:
+            release.configure_containerd(self._layout)
+
+    def _write_kernel(self, booted: Booted) -> None:
         firmware = platform.Firmware(**json.loads((self._layout.platform / "firmware.json").read_text()))
         kernel.write(
             self._layout,
+            booted,
             api_major=firmware.api_major,
             api_minor=firmware.api_minor,
             build=firmware.build,
@@ -240,13 +280,15 @@ class Lab:
         )
 
     async def _open_control(self) -> None:
-        self._control = await control.serve(
-            sandbox.control_socket(self._layout),
+        controlled = control.Controlled(
             self.services,
             self.engine,
             self.docker,
             HostKustomize(self._layout),
+            self._manager,
+            self._power,
         )
+        self._control = await control.serve(sandbox.control_socket(self._layout), controlled)
 
 
 def _python(
@@ -277,6 +319,10 @@ def _publish_images(layout: Layout) -> None:
     archive.publish(layout)
     simple_kbs = git_objects.snapshot(compose.repository(), f"Release {compose.TAG}")
     git.publish(layout.world / "git", "confidential-containers/simple-kbs", compose.TAG, simple_kbs)
+
+
+async def _nothing() -> None:
+    """Do nothing: a name for what other steps do."""
 
 
 async def _at_once() -> bool:

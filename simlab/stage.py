@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simlab import addresses
 from simlab.kubeclient import KubeClient, KubeClientError
 from simlab.operator import names, seed
+from simlab.stages import Stage
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
@@ -18,27 +19,30 @@ if TYPE_CHECKING:
 READY_SECONDS: Final = 60.0
 _LOOK_AGAIN_SECONDS: Final = 0.05
 
-_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease", names.NAMESPACE)
+_NAMESPACES: Final = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 class StageError(Exception):
     """The cluster did not take, or did not reach, what it should."""
 
 
-def seed_cluster(layout: Layout) -> None:
+def seed_cluster(layout: Layout, stage: Stage = Stage.KBS) -> None:
     """Make namespaces with their default service accounts, and the operator. Raises StageError."""
+    has_operator = stage >= Stage.OPERATOR
     with KubeClient(layout, "admin") as api:
         try:
-            seed.deploy(api)
-            for namespace in _NAMESPACES:
+            if has_operator:
+                seed.deploy(api)
+            for namespace in (*_NAMESPACES, *([names.NAMESPACE] if has_operator else [])):
                 _create(api, "/api/v1/namespaces", "Namespace", namespace)
                 _create(api, f"/api/v1/namespaces/{namespace}/serviceaccounts", "ServiceAccount", "default")
-            seed.install(api)
+            if has_operator:
+                seed.install(api)
         except KubeClientError as error:
             raise StageError(str(error)) from None
 
 
-def await_node(layout: Layout) -> None:
+def await_node(layout: Layout, stage: Stage = Stage.KBS) -> None:
     """Wait until the node has registered, label it, and wait until it is Ready and the operator runs.
 
     Raises StageError.
@@ -51,15 +55,20 @@ def await_node(layout: Layout) -> None:
             node = api.find(path)
             if node is not None and not labelled:
                 # The worker label is the administrator's (guide, step one).
-                api.merge(path, {"metadata": {"labels": names.WORKER}})
+                labels = names.WORKER if stage >= Stage.CLUSTER else {}
+                api.merge(path, {"metadata": {"labels": labels}})
                 labelled = True
-            if labelled and node is not None and _is_ready(node) and seed.is_running(api, node):
+            if labelled and node is not None and _is_ready(node) and _has_operator(api, node, stage):
                 return
             if time.monotonic() > deadline:
                 raise StageError(
                     f"node {addresses.HOSTNAME} {_state(node)} after {READY_SECONDS:.0f} s; see node.log"
                 )
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def _has_operator(api: KubeClient, node: dict[str, Any], stage: Stage) -> bool:
+    return stage < Stage.OPERATOR or seed.is_running(api, node)
 
 
 def _create(api: KubeClient, path: str, kind: str, name: str) -> None:

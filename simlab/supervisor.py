@@ -22,22 +22,24 @@ from setproctitle import setproctitle
 
 from simlab.bringup import bring_up
 from simlab.layout import Layout
+from simlab.machine.boot import BootError
 from simlab.network import NetworkError
 from simlab.service import ServiceError
 from simlab.services import Lab, Sockets
 from simlab.stage import StageError
+from simlab.stages import Stage
 
 _log = logging.getLogger("supervisor")
 
 
-async def supervise(layout: Layout, sockets: Sockets) -> int:
+async def supervise(layout: Layout, sockets: Sockets, stage: Stage) -> int:
     """Bring the lab up, wait until stdin ends or SIGTERM comes, and take it down; returns the exit status."""
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
     # The keeper holds the other end and never writes: readable means that it is gone, or wants the end.
     loop.add_reader(sys.stdin.fileno(), told_to_stop.set)
-    lab = Lab(layout, sockets)
+    lab = Lab(layout, sockets, stage)
 
     def on_done(step: str, seconds: float) -> None:
         _log.info("%s done in %.2f s", step, seconds)
@@ -70,6 +72,7 @@ def main() -> int:
     parser.add_argument("--root", type=Path, required=True)
     for name in ("ssh-fd", "ssh-port", "api-fd", "api-port"):
         parser.add_argument(f"--{name}", type=int, required=True)
+    parser.add_argument("--stage", choices=Stage.names(), required=True)
     options = parser.parse_args()
     setproctitle("simlab-supervisor")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -77,7 +80,7 @@ def main() -> int:
     for descriptor in (sockets.ssh_fd, sockets.api_fd):
         os.set_inheritable(descriptor, False)
     _uncover_proc()
-    return asyncio.run(supervise(Layout(options.root), sockets))
+    return asyncio.run(supervise(Layout(options.root), sockets, Stage.named(options.stage)))
 
 
 def _uncover_proc() -> None:
@@ -93,7 +96,7 @@ def _uncover_proc() -> None:
 
 
 def _explain(failure: Exception) -> str:
-    expected = isinstance(failure, ServiceError | NetworkError | StageError)
+    expected = isinstance(failure, ServiceError | NetworkError | StageError | BootError)
     return str(failure) if expected else f"{type(failure).__name__}: {failure}"
 
 

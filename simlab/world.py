@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses
 from simlab.requirements import PROGRAM_PATH
+from simlab.stages import Stage
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
@@ -37,8 +39,9 @@ class World:
     `ssh_port` and `api_port`: where the SSH server and the Kubernetes API are on the runner's 127.0.0.1.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, stage: Stage = Stage.KBS) -> None:
         self._layout = layout
+        self._stage = stage
         # The sockets are made before the namespaces, so that they listen on the runner's loopback.
         self._ssh = _listen()
         self._api = _listen()
@@ -74,6 +77,7 @@ class World:
             *("--hostname", addresses.HOSTNAME, "--die-with-parent"),
             *("--dev-bind", "/", "/", "--proc", "/proc", "--"),
             *(sys.executable, "-m", "simlab.supervisor", "--root", str(self._layout.root)),
+            *("--stage", self._stage.name.lower()),
             *("--ssh-fd", str(fds[0]), "--ssh-port", str(self.ssh_port)),
             *("--api-fd", str(fds[1]), "--api-port", str(self.api_port)),
         ]
@@ -142,7 +146,20 @@ class World:
 
 
 def _listen() -> socket.socket:
-    return socket.create_server(("127.0.0.1", 0), backlog=128)
+    """Return a socket that listens on a free port, which it asks for by its number.
+
+    So it keeps its port when the host is rebooted and nothing listens for a while; the kernel takes back a
+    port that it chose itself (Linux `net/ipv4/tcp.c`, `tcp_set_state`, SOCK_BINDPORT_LOCK).
+    """
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            address = probe.getsockname()
+        try:
+            return socket.create_server(address, backlog=128)
+        except OSError as error:
+            # Somebody else was quicker.
+            if error.errno != errno.EADDRINUSE:
+                raise
 
 
 def _init_process(info: int) -> int | None:

@@ -7,19 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from simlab import addresses
 from simlab.machine import sandbox
+from simlab.machine.system import selinux
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
+    from simlab.machine.boot import Booted
 
-# The guide's chapter "前提条件", 2: what `uname -r` prints.
-RELEASE: Final = "5.10.134-13_rc2.an8.x86_64"
-VERSION: Final = "#1 SMP Mon Dec 5 16:14:53 CST 2022"
 CPUS: Final = 4
-
-_COMMAND_LINE: Final = (
-    f"BOOT_IMAGE=(hd0,gpt2)/vmlinuz-{RELEASE} root=/dev/mapper/ao-root ro crashkernel=auto"
-    " resume=/dev/mapper/ao-swap rd.lvm.lv=ao/root rd.lvm.lv=ao/swap rhgb quiet mem_encrypt=on kvm_amd.sev=1"
-)
 
 _CPU_FLAGS: Final = (
     "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse"
@@ -34,19 +28,21 @@ _CPU_FLAGS: Final = (
 )
 
 
-def write(layout: Layout, *, api_major: int, api_minor: int, build: int, asids: int) -> None:
-    """Write the machine's own account of itself; the numbers are what its PSP reports."""
+def write(layout: Layout, booted: Booted, *, api_major: int, api_minor: int, build: int, asids: int) -> None:
+    """Write the machine's own account of itself after a boot; the numbers are what its PSP reports."""
     folder = sandbox.kernel_folder(layout)
     folder.mkdir(parents=True, exist_ok=True)
+    kernel = booted.kernel
+    boot_id = uuid.uuid4()
     texts = {
-        "cmdline": f"{_COMMAND_LINE}\n",
+        "cmdline": f"{booted.command_line}\n",
         "version": (
-            f"Linux version {RELEASE} (mockbuild@anolis-build-01) (gcc (GCC) 8.5.0 (Anolis 8.5.0-10.0.3),"
-            f" GNU ld 2.30-113.0.1.an8) {VERSION}\n"
+            f"Linux version {kernel.release} ({kernel.builder}) (gcc (GCC) 8.5.0 (Anolis 8.5.0-10.0.3),"
+            f" GNU ld 2.30-113.0.1.an8) {kernel.version}\n"
         ),
         "cpuinfo": "".join(_cpu(number) for number in range(CPUS)),
-        "boot_id": f"{uuid.uuid4()}\n",
-        "osrelease": f"{RELEASE}\n",
+        "boot_id": f"{boot_id}\n",
+        "osrelease": f"{kernel.release}\n",
     }
     if missing := sandbox.KERNEL_FILES.keys() ^ texts.keys():
         raise AssertionError(f"the sandbox binds other files than are written: {missing}")
@@ -55,26 +51,47 @@ def write(layout: Layout, *, api_major: int, api_minor: int, build: int, asids: 
 
     parameters = layout.host / "sys/module/kvm_amd/parameters"
     parameters.mkdir(parents=True, exist_ok=True)
-    # An int parameter in 5.10, so 1 and not Y (arch/x86/kvm/svm/svm.c of Linux 5.10).
-    (parameters / "sev").write_text("1\n")
+    # An int parameter in 4.19 and 5.10, so 1 and not Y (arch/x86/kvm/svm.c, svm/svm.c).
+    (parameters / "sev").write_text(f"{int(_has_sev(booted))}\n")
+    selinux.at_boot(layout.host, booted.command_line)
 
-    log = layout.host / "var/log/dmesg"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    log.write_text(_boot_log(api_major, api_minor, build, asids))
+    log = _boot_log(booted, api_major, api_minor, build, asids)
+    (layout.host / "var/log").mkdir(parents=True, exist_ok=True)
+    # dmesg's ring buffer, which `dmesg --clear` empties, and the journal, which keeps every boot's.
+    (layout.host / "var/log/dmesg").write_text(log)
+    journal = layout.host / "var/log/journal" / (layout.host / "etc/machine-id").read_text().strip()
+    journal.mkdir(parents=True, exist_ok=True)
+    number = len(list(journal.glob("*.kernel")))
+    (journal / f"{number:04d}-{boot_id.hex}.kernel").write_text(log)
 
 
-def _boot_log(api_major: int, api_minor: int, build: int, asids: int) -> str:
-    """Return the kernel's log at boot; its lines on SEV and SME are those that the guide shows."""
-    lines = (
-        (0.0, f"Linux version {RELEASE} {VERSION}"),
-        (0.0, f"Command line: {_COMMAND_LINE}"),
-        (1.863927, "AMD Memory Encryption Features active: SME"),
-        (6.747923, "ccp 0000:4b:00.1: sev enabled"),
-        (6.842676, "ccp 0000:4b:00.1: SEV firmware update successful"),
-        (6.997400, f"ccp 0000:4b:00.1: SEV API:{api_major}.{api_minor} build:{build}"),
-        (7.522437, f"SEV supported: {asids} ASIDs"),
-        (9.310554, f"systemd[1]: Set hostname to <{addresses.HOSTNAME}>."),
-    )
+def _has_sev(booted: Booted) -> bool:
+    """Whether kvm_amd was told to offer SEV; both kernels leave it off by default."""
+    return "kvm_amd.sev=1" in booted.command_line.split()
+
+
+def _boot_log(booted: Booted, api_major: int, api_minor: int, build: int, asids: int) -> str:
+    """Return the kernel's log at boot; 5.10's lines on SEV and SME are those that the guide shows.
+
+    4.19's are in its `arch/x86/mm/mem_encrypt.c`, `drivers/crypto/ccp/psp-dev.c` and `arch/x86/kvm/svm.c`.
+    """
+    kernel = booted.kernel
+    recent = kernel.generation >= (5, 10)
+    ccp = "ccp 0000:4b:00.1:"
+    lines = [
+        (0.0, f"Linux version {kernel.release} ({kernel.builder}) {kernel.version}"),
+        (0.0, f"Command line: {booted.command_line}"),
+    ]
+    if "mem_encrypt=on" in booted.command_line.split():
+        old, new = "AMD Secure Memory Encryption (SME) active", "AMD Memory Encryption Features active: SME"
+        lines.append((1.863927, new if recent else old))
+    if recent:
+        lines.append((6.747923, f"{ccp} sev enabled"))
+        lines.append((6.842676, f"{ccp} SEV firmware update successful"))
+    lines.append((6.997400, f"{ccp} SEV API:{api_major}.{api_minor} build:{build}"))
+    if _has_sev(booted):
+        lines.append((7.522437, f"SEV supported: {asids} ASIDs" if recent else "SEV supported"))
+    lines.append((9.310554, f"systemd[1]: Set hostname to <{addresses.HOSTNAME}>."))
     return "".join(f"[{seconds:12.6f}] {text}\n" for seconds, text in lines)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
+from simlab.machine.system import units
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -71,6 +73,8 @@ def holder_argv(layout: Layout) -> list[str]:
     argv = ["bwrap", "--die-with-parent", "--bind", str(layout.host), "/"]
     for folder in SHARED_FOLDERS:
         argv += ["--ro-bind-try", folder, folder]
+    # What packages bring is the lab's.
+    argv += ["--bind", str(layout.host / units.VENDOR), f"/{units.VENDOR}"]
     argv += ["--proc", "/proc", "--dev", "/dev", "--dev-bind", "/dev/pts", "/dev/pts"]
     for name, target in KERNEL_FILES.items():
         argv += ["--ro-bind", str(kernel_folder(layout) / name), target]

@@ -1,4 +1,4 @@
-"""The simulated host's root directory after the guide's steps one to three, and before step four."""
+"""The simulated host's root directory: what is there at every stage, and belongs to no package."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from simlab import addresses
+from simlab.machine import system
+from simlab.machine.software.programs import LIBRARY
+from simlab.release import containerd_configuration
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
 
 TOOLS: Final = Path(__file__).parent / "tools"
-_PYTHON_TOOLS: Final = ("crictl", "docker", "sevctl", "systemctl")
-_LIBRARY: Final = "/usr/local/lib/simlab"
+_SYSTEM: Final = Path(system.__file__).parent
 
 _FOLDERS: Final = (
-    *("boot", "dev", "home", "media", "mnt", "proc", "run/simlab/log", "run/containerd", "srv", "sys"),
+    *("boot", "dev", "home", "media", "mnt", "proc", "run", "srv", "sys"),
     *("usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/share"),
     *("usr/local/bin", "usr/local/sbin", "usr/local/lib", "usr/local/share", "usr/libexec/openssh"),
     *(
@@ -106,9 +108,8 @@ def create(layout: Layout) -> None:
         (root / folder).mkdir(parents=True, exist_ok=True)
     for folder in ("root", "root/.ssh"):
         (root / folder).chmod(0o700)
-    for folder in ("tmp", "var/tmp"):
-        (root / folder).mkdir(exist_ok=True)
-        (root / folder).chmod(0o1777)
+    (root / "var/tmp").chmod(0o1777)
+    make_volatile(root)
     for link, target in _LINKS.items():
         (root / link).symlink_to(target)
     _write_texts(layout)
@@ -116,6 +117,13 @@ def create(layout: Layout) -> None:
     _give_kubernetes_access(layout)
     _install_tools(layout)
     _install_sev_snp_measure(root / "root/sev-snp-measure")
+
+
+def make_volatile(root: Path) -> None:
+    """Lay out /run and /tmp, as systemd does at each boot."""
+    for folder in ("run/simlab/log", "run/containerd", "tmp"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "tmp").chmod(0o1777)
 
 
 def hosts_file() -> str:
@@ -142,7 +150,6 @@ def _write_texts(layout: Layout) -> None:
         "etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n",
         "etc/passwd": _ACCOUNTS,
         "etc/group": _GROUP,
-        "etc/selinux/config": "SELINUX=disabled\nSELINUXTYPE=targeted\n",
         "etc/shells": "/bin/sh\n/bin/bash\n",
         "etc/profile": "umask 022\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
@@ -179,21 +186,18 @@ def _give_kubernetes_access(layout: Layout) -> None:
 
 
 def _install_tools(layout: Layout) -> None:
-    """Put the tools where they are found: shell scripts as they are, Python modules behind a launcher."""
-    programs = layout.host / "usr/local/bin"
-    library = layout.host / _LIBRARY.lstrip("/")
-    tools = library / "simlab/machine/tools"
-    shutil.copytree(TOOLS, tools, ignore=shutil.ignore_patterns("bin", "__pycache__"))
+    """Put the tools' modules where packages' programs find them, and the shell scripts in place."""
+    library = layout.host / LIBRARY.lstrip("/")
+    ignored = shutil.ignore_patterns("bin", "__pycache__")
+    for source in (TOOLS, _SYSTEM):
+        shutil.copytree(source, library / "simlab/machine" / source.name, ignore=ignored)
     for package in (library / "simlab", library / "simlab/machine"):
         (package / "__init__.py").touch()
-    texts = {script.name: script.read_text() for script in (TOOLS / "bin").iterdir()}
-    for name in _PYTHON_TOOLS:
-        # Only the standard library is needed, and no site means a quicker start.
-        start = f"exec /usr/bin/python3 -SP -m simlab.machine.tools.{name}"
-        texts[name] = f'#!/bin/sh\nPYTHONPATH={_LIBRARY} {start} "$@"\n'
-    for name, text in texts.items():
-        (programs / name).write_text(text)
-        (programs / name).chmod(0o755)
+    (library / "containerd-default.toml").write_text(containerd_configuration.default())
+    for script in (TOOLS / "bin").iterdir():
+        program = layout.host / "usr/local/bin" / script.name
+        program.write_text(script.read_text())
+        program.chmod(0o755)
     chain = layout.host / "usr/local/share/sevctl/ask_ark.cert"
     chain.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(layout.platform / "ask_ark.cert", chain)

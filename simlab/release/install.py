@@ -34,3 +34,8 @@ def configure_containerd(layout: Layout) -> None:
     """Do what the guide's step one does: containerd's default configuration, with the mirror's image."""
     text = containerd_configuration.default(containerd_configuration.GUIDE_SANDBOX_IMAGE)
     Files.of_host(layout).write(paths.CONTAINERD_CONFIG, text)
+
+
+def configure_default_containerd(layout: Layout) -> None:
+    """Leave containerd as a cluster's administrator does who needs no mirror: its default configuration."""
+    Files.of_host(layout).write(paths.CONTAINERD_CONFIG, containerd_configuration.default())

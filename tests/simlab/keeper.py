@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -26,10 +28,21 @@ END_SECONDS = 20.0
 class Keeper:
     """One lab, from its start to its end."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *options: str) -> None:
         self.layout = Layout(root)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "simlab", "up", "--attached", "--root", str(root), "--name", root.name],
+            [
+                sys.executable,
+                "-m",
+                "simlab",
+                "up",
+                "--attached",
+                "--root",
+                str(root),
+                "--name",
+                root.name,
+                *options,
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -87,6 +100,27 @@ class Keeper:
         done = self.run(command)
         assert done.exit_status == 0, (command, done.stdout, done.stderr)
         return str(done.stdout)
+
+    def reboot(self, command: str = "reboot") -> None:
+        """Reboot the host, and wait until it answers with another boot id."""
+        before = self.boot_id()
+        with contextlib.suppress(asyncssh.Error, OSError):
+            self.run(command)
+        self.await_boot(before)
+
+    def await_boot(self, before: str) -> None:
+        """Wait until the host answers with another boot id."""
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            with contextlib.suppress(asyncssh.Error, OSError):
+                if self.boot_id() != before:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the host did not come back")
+
+    def boot_id(self) -> str:
+        """Return the host's boot id."""
+        return self.output("cat /proc/sys/kernel/random/boot_id")
 
     def _process_namespace(self) -> str:
         """Return the namespace that is not the keeper's own but a child's of it."""

@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
             return 14
         return int(options.run(options))
     except control.RefusedError as error:
-        sys.stderr.write(f"Error response from daemon: {error}\n")
+        sys.stderr.write(f"{control.daemons_words(error)}\n")
         return 1
 
 

@@ -32,6 +32,12 @@ def ask(op: str, **fields: Any) -> Any:
     return answer["ok"]
 
 
+def daemons_words(error: RefusedError) -> str:
+    """Return a refusal as docker's client tells it: there may be no daemon that answered."""
+    text = str(error)
+    return text if text.startswith("Cannot connect") else f"Error response from daemon: {text}"
+
+
 def is_running(service: str) -> bool:
     """Return whether a service of the lab runs."""
     return any(entry["name"] == service and entry["running"] for entry in ask("services"))

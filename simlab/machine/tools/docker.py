@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 from simlab.machine.tools import compose, control, docker_logs, docker_run, gotemplate
@@ -15,17 +16,21 @@ from simlab.machine.tools.docker_ps import list_containers
 
 # Docker 20.10 is what Docker's repository for CentOS 8 had in the guide's time.
 _VERSION: Final = "20.10.21"
+_COMPOSE_PLUGIN: Final = Path("/usr/libexec/docker/cli-plugins/docker-compose")
 
 
 def main() -> int:
     """Carry out one command; returns the exit status."""
     if sys.argv[1:2] == ["compose"]:
+        if not _COMPOSE_PLUGIN.exists():
+            sys.stderr.write("docker: 'compose' is not a docker command.\nSee 'docker --help'\n")
+            return 1
         return compose.main(sys.argv[2:])
     options = _parse()
     try:
         return int(options.run(options))
     except control.RefusedError as error:
-        sys.stderr.write(f"Error response from daemon: {error}\n")
+        sys.stderr.write(f"{control.daemons_words(error)}\n")
     except gotemplate.TemplateError as error:
         sys.stderr.write(f"Template parsing error: {error}\n")
     except BrokenPipeError:

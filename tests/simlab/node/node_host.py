@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from simlab import release
 from simlab.machine import kernel
+from simlab.machine.boot import Booted
+from simlab.machine.software import kernels
 from simlab.node.host import Host
 from tests.simlab.node.test_release import fake_artifacts
 
@@ -18,7 +20,10 @@ PLAIN = "/opt/confidential-containers/share/defaults/kata-containers/configurati
 
 def install(layout: Layout) -> Host:
     release.install(layout, fake_artifacts(layout))
-    kernel.write(layout, api_major=1, api_minor=42, build=42, asids=255)
+    (layout.host / "etc").mkdir(parents=True, exist_ok=True)
+    (layout.host / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
+    booted = Booted(kernels.NEW, "mem_encrypt=on kvm_amd.sev=1")
+    kernel.write(layout, booted, api_major=1, api_minor=42, build=42, asids=255)
     return Host(layout)
 
 
