@@ -1,5 +1,6 @@
 Feature: Step one - the test cluster
-  A host whose firewall and SELinux are out of the way, containerd as the guide sets it up, and a cluster on it.
+  A host whose firewall and SELinux are out of the way, docker, containerd as the guide sets it up,
+  and a cluster on it. Kubernetes itself is asserted, and not installed.
 
   @C-1.1
   Scenario: firewalld is inactive
@@ -11,6 +12,11 @@ Feature: Step one - the test cluster
     Given the guide was followed for C-1.2
     Then SELinux is not enforcing
 
+  @C-3.1
+  Scenario: docker is installed and running
+    Given the guide was followed for C-3.1
+    Then docker is running, and its server answers
+
   @C-3.2
   Scenario: A local registry is up and answers on port 5000
     Given the guide was followed for C-3.2
@@ -19,14 +25,17 @@ Feature: Step one - the test cluster
 
   @C-4.1
   Scenario: containerd has a configuration, and serves Kubernetes with it
+    Given the guide was followed for C-4.1
     Then containerd has a configuration file that serves Kubernetes
 
   @C-4.2
   Scenario: containerd's sandbox image is the mirror's
+    Given the guide was followed for C-4.2
     Then containerd's sandbox image is the guide's mirror of it
 
   @C-4.3
   Scenario: containerd is running
+    Given the guide was followed for C-4.3
     Then containerd is running
 
   @C-5.1
@@ -36,4 +45,5 @@ Feature: Step one - the test cluster
 
   @C-5.2
   Scenario: A node carries the worker label
+    Given the guide was followed for C-5.2
     Then at least one node carries the worker label with an empty value

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then
 
+from lab.boot import Boot
+from lab.changes.repositories import BaseRelease
 from lab.containerd import ContainerdConfiguration
 from lab.convergence import Convergence
 from lab.host import Host
 from lab.labfile import LabFile
 from lab.machine import AMD, Machine
 from lab.memory_encryption import MemoryEncryption
+from lab.packages import Packages
 from lab.profile import Profile
 from lab.services import Services
 
@@ -43,6 +46,51 @@ def run_kernel(machine: Machine, profile: Profile) -> None:
     """Clause P-2.2 (guide: uname -r)."""
     kernel = machine.kernel
     assert kernel.is_of(profile.host.kernel), f"the running kernel is {kernel}, not {profile.host.kernel}"
+
+
+@then("the running kernel is that of an installed package")
+def run_installed_kernel(machine: Machine, packages: Packages) -> None:
+    """Clause P-2.2: compared as RPM does."""
+    kernel, installed = machine.kernel, [package.evr for package in packages.installed("kernel")]
+    assert kernel in installed, f"the running kernel {kernel} is none of {', '.join(map(str, installed))}"
+
+
+@then("an enabled repository has the URL of the newer kernel's")
+def have_kernel_repository(packages: Packages, lab: LabFile, profile: Profile) -> None:
+    """Clause P-2.1."""
+    url = lab.sources.kernel_repository or profile.host.kernel_repository
+    having = [each for each in packages.repositories() if each.enabled and url.rstrip("/") in each.urls]
+    assert having, f"no enabled repository has the URL {url}"
+
+
+@then("every URL of the BaseOS repository names the older release")
+def have_older_release(host: Host, profile: Profile) -> None:
+    """Clause P-3.1."""
+    sight = BaseRelease(host, profile.host.base_repository, profile.host.base_release).look()
+    assert sight.holds, f"{profile.host.base_repository}: {sight.found}"
+
+
+@then("all of grub's packages are at the profile's version")
+def have_older_grub(boot: Boot) -> None:
+    """Clause P-3.2."""
+    assert boot.grub_packages(), "no package of grub is installed"
+    others = [package.spec for package in boot.other_grub_packages()]
+    assert others == [], f"not at {boot.grub_wanted}: {', '.join(others)}"
+
+
+@then("every boot entry has SEV's kernel parameters")
+def have_parameters(boot: Boot) -> None:
+    """Clause P-3.3."""
+    assert boot.entries(), "there is no boot entry"
+    lacking = [entry.kernel for entry in boot.lacking()]
+    assert lacking == [], f"without SEV's kernel parameters: {', '.join(lacking)}"
+
+
+@then("the running kernel has SEV's kernel parameters")
+def run_with_parameters(machine: Machine, profile: Profile) -> None:
+    """Clause P-3.3."""
+    missing = machine.missing_arguments(profile.host.kernel_arguments)
+    assert missing == [], f"the running kernel lacks {' '.join(missing)}"
 
 
 @given("an AMD processor that offers SEV")
@@ -90,6 +138,14 @@ def permit_all(services: Services) -> None:
     """Clause C-1.2."""
     mode = services.selinux()
     assert mode in {"Disabled", "Permissive"}, f"SELinux is {mode}"
+
+
+@then("docker is running, and its server answers")
+def run_docker(host: Host, services: Services) -> None:
+    """Clause C-3.1."""
+    assert services.state("docker") == "active", f"docker is {services.state('docker')}"
+    asked = host.run("docker ps --quiet", check=False, reads=True)
+    assert asked.succeeded, f"docker's server does not answer: {asked.stderr.strip()}"
 
 
 @then("containerd has a configuration file that serves Kubernetes")
