@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import posixpath
 from typing import TYPE_CHECKING, Literal
 
 from lab.changes.described import Described
 from lab.deadline import Deadline
-from lab.errors import LabError, NotProven
+from lab.errors import NotProven
 from lab.journal import STATE
 from lab.provisioning import Provisioning, Sight
 
@@ -83,13 +82,12 @@ class FetchedFile(Described):
 
 
 class Artefacts:
-    """The two initrds, and the contents of pinned files."""
+    """The two initrds, and the pins of what a launch is measured from."""
 
     def __init__(self, *, lab: LabFile, host: Host, provisioning: Provisioning) -> None:
         self._lab = lab
         self._host = host
         self._provisioning = provisioning
-        self._contents: dict[str, bytes] = {}
 
     def initrd(self, kbc: Literal["online", "offline"]) -> str:
         """Path on the host of the KBC's initrd, fetched where it is missing."""
@@ -113,16 +111,6 @@ class Artefacts:
         if found in pinned:
             return None
         return f"the {part} {path} is not the release's: SHA-256 {found}, pinned {' or '.join(pinned)}"
-
-    def content(self, path: str) -> bytes:
-        """A file's content as it is on the host, read once for each checksum."""
-        checksum = self._host.sha256(path)
-        if checksum not in self._contents:
-            content = self._host.read_file(path)
-            if hashlib.sha256(content).hexdigest() != checksum:
-                raise LabError(f"{path} changed on the host while it was read")
-            self._contents[checksum] = content
-        return self._contents[checksum]
 
     def _source(self, kbc: Literal["online", "offline"]) -> FileSource:
         return self._lab.files.initrd_online if kbc == "online" else self._lab.files.initrd_offline

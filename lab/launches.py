@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.measurement import launch_digest
+from lab.errors import LabError
+from lab.measurement import HashTable, launch_digest
 
 if TYPE_CHECKING:
-    from lab.artefacts import Artefacts
+    from lab.host import Host
     from lab.node import Node, VirtualMachine
 
 
@@ -23,19 +25,29 @@ class Launch:
 class Launches:
     """Measures launches from live QEMU processes and the files on the host."""
 
-    def __init__(self, *, node: Node, artefacts: Artefacts) -> None:
+    def __init__(self, host: Host, node: Node) -> None:
+        self._host = host
         self._node = node
-        self._artefacts = artefacts
+        self._firmwares: dict[str, bytes] = {}
 
     def of(self, namespace: str, name: str, uid: str) -> Launch | None:
         """The launch of a pod's VM; None where no SEV guest runs for it."""
         vm = self._node.virtual_machine(namespace, name, uid)
         if vm is None or vm.qemu.sev_guest is None:
             return None
-        digest = launch_digest(
-            self._artefacts.content(vm.qemu.firmware),
-            self._artefacts.content(vm.qemu.kernel),
-            self._artefacts.content(vm.qemu.initrd),
-            vm.qemu.append,
+        hashes = HashTable(
+            kernel_sha256=self._host.sha256(vm.qemu.kernel),
+            initrd_sha256=self._host.sha256(vm.qemu.initrd),
+            append=vm.qemu.append,
         )
-        return Launch(vm, digest)
+        return Launch(vm, launch_digest(self._firmware(vm.qemu.firmware), hashes))
+
+    def _firmware(self, path: str) -> bytes:
+        """The firmware as it is on the host, read once for each checksum."""
+        checksum = self._host.sha256(path)
+        if checksum not in self._firmwares:
+            content = self._host.read_file(path)
+            if hashlib.sha256(content).hexdigest() != checksum:
+                raise LabError(f"{path} changed on the host while it was read")
+            self._firmwares[checksum] = content
+        return self._firmwares[checksum]

@@ -1,37 +1,49 @@
-"""The launch digest of an SEV guest, computed by IBM's sev-snp-measure as the guide does (附录)."""
+"""The launch digest of an SEV guest, computed with IBM's sev-snp-measure as the guide does (附录)."""
 
 from __future__ import annotations
 
 import base64
+import hashlib
 
-from sevsnpmeasure import guest
+from sevsnpmeasure.ovmf import OVMF
+from sevsnpmeasure.sev_hashes import SevHashes
 from sevsnpmeasure.sev_mode import SevMode
+from sevsnpmeasure.vmm_types import VMMType
+from sevsnpmeasure.vmsa import VMSA
 
 from lab.errors import LabError
 from lab.memory_file import MemoryFile
 
 
+class HashTable(SevHashes):
+    """The hash table of a kernel and an initrd that stay on the host: it takes only their SHA-256."""
+
+    def __init__(self, *, kernel_sha256: str, initrd_sha256: str, append: str) -> None:
+        self.kernel_hash = bytes.fromhex(kernel_sha256)
+        self.initrd_hash = bytes.fromhex(initrd_sha256)
+        self.cmdline_hash = hashlib.sha256(append.encode() + b"\0").digest()
+
+
 def launch_digest(
-    firmware: bytes,
-    kernel: bytes,
-    initrd: bytes,
-    append: str,
-    *,
-    seves_vcpus: int | None = None,
-    vcpu_signature: int = 0,
+    firmware: bytes, hashes: HashTable, *, seves_vcpus: int | None = None, vcpu_signature: int = 0
 ) -> str:
     """The digest in base64, as simple-kbs' policies list it.
 
-    `append` is the kernel command line without its NUL. With `seves_vcpus`, of an SEV-ES guest with that
-    many vCPUs of that CPUID signature. Raises LabError for a firmware without a hash table (sev-snp-measure:
-    sevsnpmeasure/ovmf.py).
+    `append` of the hashes is the kernel command line without its NUL. With `seves_vcpus`, of an SEV-ES guest
+    with that many vCPUs of that CPUID signature. The same as sev-snp-measure's calc_launch_digest
+    (sevsnpmeasure/guest.py), which wants the files. Raises LabError for a firmware without a hash table.
     """
-    mode = SevMode.SEV if seves_vcpus is None else SevMode.SEV_ES
-    with MemoryFile(firmware) as ovmf, MemoryFile(kernel) as vmlinuz, MemoryFile(initrd) as image:
-        try:
-            digest = guest.calc_launch_digest(
-                mode, seves_vcpus or 1, vcpu_signature, ovmf.path, vmlinuz.path, image.path, append, 0
-            )
-        except (RuntimeError, ValueError, AssertionError) as error:
-            raise LabError(f"sev-snp-measure cannot measure this firmware: {error}") from None
-    return base64.b64encode(digest).decode()
+    try:
+        with MemoryFile(firmware) as file:
+            ovmf = OVMF(file.path)
+        if not ovmf.is_sev_hashes_table_supported():
+            raise LabError("this firmware has no SEV hash table: QEMU refuses to start a kernel with it")
+        measured = hashlib.sha256(ovmf.data())
+        measured.update(hashes.construct_table())
+        if seves_vcpus is not None:
+            states = VMSA(SevMode.SEV_ES, ovmf.sev_es_reset_eip(), vcpu_signature, 0, VMMType.QEMU)
+            for page in states.pages(seves_vcpus):
+                measured.update(page)
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise LabError(f"sev-snp-measure cannot measure this firmware: {error}") from None
+    return base64.b64encode(measured.digest()).decode()

@@ -1,16 +1,20 @@
-"""The launch digest against arithmetic of our own, from QEMU's documented layout and not from the package."""
+"""The launch digest against our own arithmetic, from QEMU's documented layout, and the package's."""
 
 import base64
 import hashlib
 import struct
 import uuid
+from pathlib import Path
 
 import pytest
+from sevsnpmeasure import guest
+from sevsnpmeasure.sev_mode import SevMode
 
 from lab.errors import LabError
-from lab.measurement import launch_digest
+from lab.measurement import HashTable, launch_digest
 
 HASH_TABLE_FOOTER = "7255371f-3a3b-4b04-927b-1da6efa8d454"
+ES_RESET_BLOCK = "00f771de-1a7e-4fcb-890e-68c77e2fb44e"
 FOOTER = "96b582de-1fb2-45f7-baea-a366c55a082d"
 
 
@@ -25,7 +29,16 @@ def firmware(*entries: bytes) -> bytes:
     return bytes(8192) + table + footer + bytes(32)
 
 
-WITH_HASHES = firmware(entry(HASH_TABLE_FOOTER, struct.pack("<II", 0x80FC00, 0x400)))
+HASHES = entry(HASH_TABLE_FOOTER, struct.pack("<II", 0x80FC00, 0x400))
+WITH_HASHES = firmware(entry(ES_RESET_BLOCK, struct.pack("<I", 0x80B004)), HASHES)
+
+
+def hashes(kernel: bytes, initrd: bytes, append: str) -> HashTable:
+    return HashTable(
+        kernel_sha256=hashlib.sha256(kernel).hexdigest(),
+        initrd_sha256=hashlib.sha256(initrd).hexdigest(),
+        append=append,
+    )
 
 
 def hash_table(append: str, initrd: bytes, kernel: bytes) -> bytes:
@@ -47,7 +60,25 @@ def hash_table(append: str, initrd: bytes, kernel: bytes) -> bytes:
 def test_the_digest_is_over_the_firmware_and_the_padded_hash_table() -> None:
     table = hash_table("panic=1 quiet", b"initrd", b"kernel")
     expected = base64.b64encode(hashlib.sha256(WITH_HASHES + table).digest()).decode()
-    assert launch_digest(WITH_HASHES, b"kernel", b"initrd", "panic=1 quiet") == expected
+    assert launch_digest(WITH_HASHES, hashes(b"kernel", b"initrd", "panic=1 quiet")) == expected
+
+
+@pytest.mark.parametrize("append", ["panic=1 quiet", ""])
+@pytest.mark.parametrize(
+    ("mode", "vcpus", "signature"),
+    [(SevMode.SEV, None, 0), (SevMode.SEV_ES, 1, 0x800F12), (SevMode.SEV_ES, 4, 0xA00F11)],
+)
+def test_it_is_what_the_package_computes_from_the_files(
+    tmp_path: Path, mode: SevMode, vcpus: int | None, signature: int, append: str
+) -> None:
+    for name, content in {"ovmf": WITH_HASHES, "kernel": b"kernel", "initrd": b"initrd"}.items():
+        (tmp_path / name).write_bytes(content)
+    ovmf, kernel, initrd = (str(tmp_path / name) for name in ("ovmf", "kernel", "initrd"))
+    expected = guest.calc_launch_digest(mode, vcpus or 0, signature, ovmf, kernel, initrd, append, 0)
+    digest = launch_digest(
+        WITH_HASHES, hashes(b"kernel", b"initrd", append), seves_vcpus=vcpus, vcpu_signature=signature
+    )
+    assert digest == base64.b64encode(expected).decode()
 
 
 @pytest.mark.parametrize(
@@ -60,11 +91,12 @@ def test_the_digest_is_over_the_firmware_and_the_padded_hash_table() -> None:
     ],
 )
 def test_every_input_matters(kernel: bytes, initrd: bytes, append: str) -> None:
-    assert launch_digest(WITH_HASHES, kernel, initrd, append) != launch_digest(
-        WITH_HASHES, b"kernel", b"initrd", "a"
-    )
+    changed = launch_digest(WITH_HASHES, hashes(kernel, initrd, append))
+    assert changed != launch_digest(WITH_HASHES, hashes(b"kernel", b"initrd", "a"))
 
 
-def test_a_firmware_without_a_hash_table_is_refused() -> None:
+def test_a_firmware_that_cannot_be_measured_is_refused() -> None:
+    with pytest.raises(LabError, match="no SEV hash table"):
+        launch_digest(firmware(), hashes(b"kernel", b"initrd", "a"))
     with pytest.raises(LabError, match="sev-snp-measure cannot measure this firmware"):
-        launch_digest(firmware(), b"kernel", b"initrd", "a")
+        launch_digest(firmware(HASHES), hashes(b"kernel", b"initrd", "a"), seves_vcpus=1)
