@@ -61,7 +61,7 @@ class Guide:
         self._rebooted = rebooted
         self._packages = Packages(host, seconds=lab.timeouts.download)
         self._services = Services(host)
-        self._nodes = WorkerNodes(lab, cluster)
+        self._nodes = WorkerNodes(lab, cluster, profile.cluster.worker_label)
 
     def stages(self) -> dict[str, Stage]:
         """Every clause that can be provisioned, in the guide's order."""

@@ -43,6 +43,8 @@ class ClusterNeeds(Section):
     """vCPUs of the node."""
     runtime: Name
     """The node's container runtime."""
+    worker_label: Text
+    """The label, with an empty value, of the nodes that the operator installs on."""
     operator_sdk: Text
     """The version of operator-sdk."""
     docker_repository: Text

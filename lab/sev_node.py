@@ -10,19 +10,17 @@ if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.labfile import LabFile
 
-WORKER = "node-role.kubernetes.io/worker"
 
-
-def sev_node(lab: LabFile, cluster: Cluster) -> str:
-    """The node that the lab file names, or else the only worker node. Raises NotProven."""
+def sev_node(lab: LabFile, cluster: Cluster, label: str) -> str:
+    """The node that the lab file names, or else the only one with the worker's `label`. Raises NotProven."""
     named = lab.cluster.node
     if named is not None:
         if cluster.get("Node", named) is None:
             raise NotProven(f"the cluster has no node {named}: see cluster.node in the lab file")
         return named
-    workers = [node["metadata"]["name"] for node in cluster.list("Node", label_selector=WORKER)]
+    workers = [node["metadata"]["name"] for node in cluster.list("Node", label_selector=f"{label}=")]
     if not workers:
-        raise NotProven(f"no node has the label {WORKER}", owner="C-5.2")
+        raise NotProven(f"no node has the label {label}=", owner="C-5.2")
     if len(workers) > 1:
         raise NotProven(
             f"the cluster has the worker nodes {', '.join(workers)}: name the SEV host's in cluster.node of "

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.labfile import LabFile
 
-WORKER = "node-role.kubernetes.io/worker"
-
 _QUANTITY = re.compile(r"([0-9.]+)([a-zA-Z]*)")
 _UNITS = {
     "": Fraction(1),
@@ -56,11 +54,10 @@ class WorkerNode:
         """Its name."""
         return str(self.object["metadata"]["name"])
 
-    @property
-    def is_worker(self) -> bool:
-        """Whether it has the worker label with an empty value, which is the one that the operator selects."""
+    def is_worker(self, label: str) -> bool:
+        """Whether it has this label with an empty value, which is what the operator selects by."""
         labels: dict[str, str] = self.object["metadata"].get("labels", {})
-        return labels.get(WORKER) == ""
+        return labels.get(label) == ""
 
     @property
     def not_ready(self) -> str | None:
@@ -96,7 +93,9 @@ class WorkerNode:
 class WorkerNodes:
     """The nodes of a cluster. Every question looks again."""
 
-    def __init__(self, lab: LabFile, cluster: Cluster) -> None:
+    def __init__(self, lab: LabFile, cluster: Cluster, label: str) -> None:
+        """`label` is the one that makes a worker of a node (profile: `cluster.worker_label`)."""
+        self.label = label
         self._lab = lab
         self._cluster = cluster
 
@@ -106,7 +105,7 @@ class WorkerNodes:
 
     def workers(self) -> list[WorkerNode]:
         """The nodes that the operator installs on."""
-        return [node for node in self.all() if node.is_worker]
+        return [node for node in self.all() if node.is_worker(self.label)]
 
     def sev_host(self) -> WorkerNode:
         """The node that is the SEV host: the lab file's, else the only worker, else the only node.
@@ -117,7 +116,7 @@ class WorkerNodes:
         if self._lab.cluster.node:
             chosen = [node for node in nodes if node.name == self._lab.cluster.node]
         else:
-            chosen = [node for node in nodes if node.is_worker] or nodes
+            chosen = [node for node in nodes if node.is_worker(self.label)] or nodes
         if len(chosen) != 1:
             names = ", ".join(node.name for node in nodes) or "none"
             raise NotProven(

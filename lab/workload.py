@@ -146,16 +146,18 @@ class Workloads:
         borrowing: Borrowing,
         record: Record,
         lasting: set[tuple[Stage, str]],
+        worker_label: str,
     ) -> None:
         self._lab = lab
         self._cluster = cluster
         self._borrowing = borrowing
         self._record = record
         self._lasting = lasting
+        self._worker_label = worker_label
 
     @cached_property
     def _node(self) -> str:
-        return sev_node(self._lab, self._cluster)
+        return sev_node(self._lab, self._cluster, self._worker_label)
 
     def start(
         self,

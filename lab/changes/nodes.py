@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from lab.changes.described import Described
 from lab.errors import LabError
 from lab.provisioning import Sight
-from lab.worker_nodes import WORKER
 
 if TYPE_CHECKING:
     from lab.cluster import Cluster
@@ -18,12 +17,12 @@ class WorkerLabel(Described):
     """A node carries the worker label with an empty value (guide: kubectl label node …)."""
 
     name = "label the SEV host's node as a worker"
-    looks_at = f"the nodes' label {WORKER}"
-    undone_by = f"kubectl label node NODE {WORKER}-"
     permission = "operator"
     clause = "C-5.2"
 
     def __init__(self, cluster: Cluster, nodes: WorkerNodes) -> None:
+        self.looks_at = f"the nodes' label {nodes.label}"
+        self.undone_by = f"kubectl label node NODE {nodes.label}-"
         self._cluster = cluster
         self._nodes = nodes
 
@@ -38,4 +37,4 @@ class WorkerLabel(Described):
     def apply(self) -> None:
         """Label the node that is the SEV host."""
         node = self._nodes.sev_host()
-        self._cluster.patch("Node", node.name, {"metadata": {"labels": {WORKER: ""}}})
+        self._cluster.patch("Node", node.name, {"metadata": {"labels": {self._nodes.label: ""}}})

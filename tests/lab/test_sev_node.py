@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.errors import NotProven
-from lab.sev_node import WORKER, require_ready, sev_node
+from lab.sev_node import require_ready, sev_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ class Nodes:
         return next((node for node in self.nodes if node["metadata"]["name"] == name), None)
 
     def list(self, kind: str, label_selector: str) -> list[dict[str, Any]]:
-        assert (kind, label_selector) == ("Node", WORKER)
+        assert (kind, label_selector) == ("Node", "node.example.org/worker=")
         return self.nodes
 
 
@@ -35,7 +35,7 @@ def test_the_node_is_named_or_the_only_worker(
     lab_of: Callable[..., LabFile], named: str | None, workers: list[str], found: str
 ) -> None:
     lab = lab_of({"host": "h", "known_hosts": "k"}, cluster={"node": named})
-    assert sev_node(lab, Nodes(*workers)) == found  # type: ignore[arg-type]
+    assert sev_node(lab, Nodes(*workers), "node.example.org/worker") == found  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_unclear_node_is_a_precondition(
 ) -> None:
     lab = lab_of({"host": "h", "known_hosts": "k"}, cluster={"node": named})
     with pytest.raises(NotProven, match=said):
-        sev_node(lab, Nodes(*workers))  # type: ignore[arg-type]
+        sev_node(lab, Nodes(*workers), "node.example.org/worker")  # type: ignore[arg-type]
 
 
 def ready(status: str, message: str = "") -> dict[str, Any]:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.errors import LabError, NotProven
-from lab.worker_nodes import WORKER, WorkerNode, WorkerNodes, quantity, server_release
+from lab.worker_nodes import WorkerNode, WorkerNodes, quantity, server_release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.labfile import LabFile
 
+WORKER = "node.example.org/worker"
 SSH = {"host": "h", "known_hosts": "/dev/null"}
 
 
@@ -38,7 +39,7 @@ class NodesCluster:
 
 
 def nodes(lab: LabFile, *items: dict[str, Any]) -> WorkerNodes:
-    return WorkerNodes(lab, NodesCluster(list(items)))  # type: ignore[arg-type]
+    return WorkerNodes(lab, NodesCluster(list(items)), WORKER)  # type: ignore[arg-type]
 
 
 def test_only_the_empty_label_makes_a_worker(lab_of: Callable[..., LabFile]) -> None:

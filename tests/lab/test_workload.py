@@ -122,6 +122,7 @@ def workloads(cluster: OnePod, lasting: set[tuple[Stage, str]] | None = None) ->
         borrowing=cast("Any", None),
         record=MemoryRecord(),
         lasting=set() if lasting is None else lasting,
+        worker_label="node.example.org/worker",
     )
 
 

@@ -14,7 +14,7 @@ from lab.errors import DeadlineExceeded, NotProven, Unreachable
 from lab.kubectl import Kubectl
 from lab.node_service import NodeService
 from lab.operator import CONTROLLER, DAEMONS, Operator, installation_fault
-from lab.worker_nodes import WORKER, WorkerNodes
+from lab.worker_nodes import WorkerNodes
 from tests.lab.said import SayingHost
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.labfile import LabFile
 
+WORKER = "node.example.org/worker"
 SSH = {"host": "h", "known_hosts": "/dev/null"}
 MANAGER_IMAGE = "quay.io/confidential-containers/operator:v0.2.0"
 PROXY_IMAGE = "quay.io/brancz/kube-rbac-proxy:v0.13.0"
@@ -98,7 +99,7 @@ def runtime(completed: int, total: int) -> dict[str, Any]:
 
 @pytest.fixture
 def nodes_of(lab_of: Callable[..., LabFile]) -> Callable[[ObjectsCluster], WorkerNodes]:
-    return lambda cluster: WorkerNodes(lab_of(SSH), cluster.as_cluster)
+    return lambda cluster: WorkerNodes(lab_of(SSH), cluster.as_cluster, WORKER)
 
 
 def test_the_worker_label_gets_the_empty_value(nodes_of: Any) -> None:
