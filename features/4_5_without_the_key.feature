@@ -23,3 +23,13 @@ Feature: Step four, example two - without the key, no encrypted container
     Given a keyset of the suite's own with the guide's key
     When the encrypted busybox is started with the offline KBC on that keyset
     Then the pod is Running, which W-4.3 proves
+
+  @W-5.2
+  Scenario: Under a RuntimeClass that is not confidential the encrypted busybox does not run
+    Given the RuntimeClass for unencrypted images exists with the handler of its name
+    When the encrypted busybox is started with that RuntimeClass
+    Then the pod is refused at its image, for want of the decryption key
+    When nginx is started with that RuntimeClass
+    Then the pod is Running, which W-1.2 proves
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is Running, which W-3.3 proves

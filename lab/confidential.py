@@ -64,6 +64,10 @@ class ConfidentialPods:
         """The settings that tell this KBC from the other."""
         return self._profile.kbc.online if name == "online" else self._profile.kbc.offline
 
+    @property
+    def _image(self) -> str:
+        return self._lab.images.encrypted_busybox or self._profile.images.encrypted_busybox
+
     def node_configuration(self) -> KataConfiguration:
         """The node's own kata configuration for SEV."""
         path = self._profile.kata.sev_configuration
@@ -115,9 +119,26 @@ class ConfidentialPods:
 
         return self._workloads.start(
             kind="offline" if offline else "online",
-            image=self._lab.images.encrypted_busybox or self._profile.images.encrypted_busybox,
+            image=self._image,
             runtime_class=self._profile.kata.sev_runtime_class,
             config_path=None if on_node else configuration.path,
+            final=final,
+        )
+
+    def start_without_sev(self) -> Pod:
+        """Start the encrypted busybox in a VM that is not confidential.
+
+        Nothing is injected into it, and its agent names no KBC: without a key it stays (kata-containers
+        CC-0.3.0, src/runtime/Makefile, AGENT_AA_KBC_PARAMS, and src/agent/src/image_rpc.rs).
+        """
+
+        def final(pod: Pod, stage: Stage, message: str) -> bool:
+            return refused_for_good(pod, stage, message) or KEY_REFUSED in message
+
+        return self._workloads.start(
+            kind="plain",
+            image=self._image,
+            runtime_class=self._profile.kata.plain_runtime_class,
             final=final,
         )
 

@@ -42,6 +42,12 @@ def start_nginx(workloads: Workloads, lab: LabFile, profile: Profile) -> Pod:
     )
 
 
+@when("the encrypted busybox is started with that RuntimeClass", target_fixture="pod")
+def start_without_sev(confidential_pods: ConfidentialPods) -> Pod:
+    """The guide's example two, in a VM that nobody attests."""
+    return confidential_pods.start_without_sev()
+
+
 @given(
     parsers.parse("the node's kata SEV configuration is set for the {kbc} KBC, as the guide does"),
     target_fixture="configuration",
