@@ -1,7 +1,7 @@
 """Borrowed state: what a scenario needs for itself, and gives back whatever happens.
 
-Each kind of loan has one way to take it and one way to give it back; the second needs nothing but the
-journal's entry, so that a later run can do it.
+Each kind of loan has one way to take it, here, and one way to give it back, in `giving_back`; the second
+needs nothing but the journal's entry, so that a later run can do it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import posixpath
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, NotPermitted
+from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
 from lab.record import Operation
 
@@ -17,13 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.cluster import Cluster
+    from lab.giving_back import GivingBack
     from lab.host import Host
     from lab.kbs.database import KbsDatabase, Policy
-    from lab.labfile import LabFile
-    from lab.launches import Launches
+    from lab.labfile import Permissions
     from lab.record import Record
-
-RUN_LABEL = "sev-conformance/run"
 
 
 class Borrowing:
@@ -32,32 +31,22 @@ class Borrowing:
     def __init__(
         self,
         *,
-        lab: LabFile,
         host: Host,
         cluster: Cluster,
         database: Callable[[], KbsDatabase],
-        launches: Launches,
+        permissions: Permissions,
+        giving_back: GivingBack,
         journal: Journal,
         record: Record,
     ) -> None:
-        self._lab = lab
         self._host = host
         self._cluster = cluster
         self._database = database
-        self._launches = launches
+        self._permissions = permissions
+        self._giving_back = giving_back
         self._journal = journal
         self._record = record
         self._loans: list[Entry] = []
-        self._undo: dict[str, Callable[[Entry], str]] = {
-            "file": self._undo_file,
-            "new-file": self._undo_new_file,
-            "pod": self._undo_pod,
-            "secret-policy": self._undo_secret_policy,
-            "keyset-policy": self._undo_keyset_policy,
-            "policy": self._undo_policy,
-            "keyset": self._undo_keyset,
-            "connections": self._undo_connections,
-        }
 
     # Taking
 
@@ -72,7 +61,7 @@ class Borrowing:
         self._host.copy_file(source, path)
 
     def _back_up(self, path: str) -> None:
-        if not self._lab.permissions.node_configuration:
+        if not self._permissions.node_configuration:
             raise NotPermitted("node_configuration", f"writing {path} on the node")
         backup = f"{STATE}/backup/{self._journal.run}{path}"
         self._host.make_directory(posixpath.dirname(backup), mode=0o700)
@@ -152,12 +141,8 @@ class Borrowing:
     def _return(self, loans: list[Entry]) -> None:
         problems = []
         for loan in loans:
-            undo = self._undo.get(loan.kind)
-            if undo is None:
-                problems.append(f"{loan.path}: this suite does not know how to give back a {loan.kind!r}")
-                continue
             try:
-                after = undo(loan)
+                after = self._giving_back.give_back(loan)
             except LabError as error:
                 problems.append(f"{loan.kind} {_name(loan)}: {error}")
                 continue
@@ -178,89 +163,8 @@ class Borrowing:
             raise LabError("not given back, the next run tries again: " + "; ".join(problems))
 
     def _permit_policies(self, what: str) -> None:
-        if not self._lab.permissions.kbs_policies:
+        if not self._permissions.kbs_policies:
             raise NotPermitted("kbs_policies", what)
-
-    def _undo_file(self, loan: Entry) -> str:
-        details = loan.details
-        path, backup = details["path"], details["backup"]
-        if not self._is(path, details["sha256"]) and self._host.exists(backup):
-            copy = f"{path}.sev-conformance"
-            self._host.run("cp --archive -- %s %s && mv --force -- %s %s", backup, copy, copy, path)
-        if not self._is(path, details["sha256"]):
-            raise LabError(f"{path} on the host is not what it was, and its backup {backup} is not either")
-        self._host.remove_file(backup)
-        self._host.remove_file(f"{backup}.part")
-        self._remove_torn(path)
-        return "as found, checksum compared"
-
-    def _is(self, path: str, sha256: str) -> bool:
-        return self._host.exists(path) and self._host.sha256(path) == sha256
-
-    def _undo_new_file(self, loan: Entry) -> str:
-        details = loan.details
-        self._host.remove_file(details["path"])
-        self._remove_torn(details["path"])
-        return "removed"
-
-    def _remove_torn(self, path: str) -> None:
-        """Remove what a write that was killed left beside its target (see Host.write_file)."""
-        folder, name = posixpath.split(path)
-        self._host.run("rm --force -- %s/.%s.*.new", folder, name, quiet=True)
-
-    def _undo_pod(self, loan: Entry) -> str:
-        namespace, name = loan.details["namespace"], loan.details["name"]
-        pod = self._cluster.get("Pod", name, namespace)
-        digest = loan.details.get("digest")
-        if pod is not None:
-            if RUN_LABEL not in pod["metadata"].get("labels", {}):
-                raise LabError(f"the pod {namespace}/{name} is not the suite's: it lacks {RUN_LABEL}")
-            uid = pod["metadata"]["uid"]
-            if launch := self._launches.of(namespace, name, uid):
-                # An online launch leaves a row that names no pod, but a digest that is this pod's alone.
-                digest = launch.digest
-                self._journal.amend(loan, digest=digest)
-            self._cluster.delete("Pod", name, namespace, uid, deadline=self._lab.timeouts.pod_deleted)
-        if digest is not None:
-            self._database().delete_connections(digest)
-        return "deleted"
-
-    def _undo_secret_policy(self, loan: Entry) -> str:
-        details = loan.details
-        database = self._database()
-        database.set_secret_policy(details["secret"], details["policy"])
-        if database.policy_of_secret(details["secret"]) != details["policy"]:
-            raise LabError(f"the policy of {details['secret']} is not {details['policy']} again")
-        return f"policy {details['policy']}, as found"
-
-    def _undo_keyset_policy(self, loan: Entry) -> str:
-        details = loan.details
-        database = self._database()
-        database.set_keyset_policy(details["keyset"], details["policy"])
-        keyset = database.keyset(details["keyset"])
-        if keyset is None or keyset.policy_id != details["policy"]:
-            raise LabError(f"the policy of {details['keyset']} is not {details['policy']} again")
-        return f"policy {details['policy']}, as found"
-
-    def _undo_policy(self, loan: Entry) -> str:
-        details = loan.details
-        database = self._database()
-        ids = [details["id"]] if "id" in details else database.policy_ids(above=details["above"])
-        for number in ids:
-            policy = database.policy(number)
-            if policy is not None and list(policy.allowed_digests) == details["digests"]:
-                database.delete_policy(number)
-        return "deleted"
-
-    def _undo_keyset(self, loan: Entry) -> str:
-        details = loan.details
-        self._database().delete_keyset(details["keyset"])
-        return "deleted"
-
-    def _undo_connections(self, loan: Entry) -> str:
-        details = loan.details
-        count = self._database().delete_connections(details["digest"])
-        return f"{count} deleted"
 
 
 def _name(loan: Entry) -> str:

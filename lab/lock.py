@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import getpass
+import socket
 from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
@@ -24,8 +26,9 @@ COMMAND = (
 class HostLock:
     """The lock of one run, taken when this is made. A reboot of the host frees it: then it is renewed."""
 
-    def __init__(self, host: Host, run: str, *, who: str, seconds: float) -> None:
+    def __init__(self, host: Host, run: str, *, seconds: float) -> None:
         """Take the lock. Raises NotProven where another run has it."""
+        who = f"{getpass.getuser()} on {socket.gethostname()}"
         self._take = functools.partial(take, host, run, who=who, seconds=seconds)
         self._held = self._take()
 

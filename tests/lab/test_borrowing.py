@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from lab.borrowing import RUN_LABEL, Borrowing
+from lab.borrowing import Borrowing
 from lab.errors import LabError, NotPermitted
+from lab.giving_back import RUN_LABEL, GivingBack
 from lab.journal import Journal
-from lab.labfile import Permissions, Timeouts
+from lab.labfile import Permissions
 from lab.record import MemoryRecord
 
 TOML = "/opt/configuration.toml"
@@ -112,18 +113,22 @@ class Bench:
     record: MemoryRecord = field(default_factory=MemoryRecord)
 
     def borrowing(self, run: str, **permissions: bool) -> Borrowing:
-        @dataclass
-        class Lab:
-            permissions: Permissions
-            timeouts: Timeouts
-
-        return Borrowing(
-            lab=Lab(Permissions(**permissions), Timeouts()),  # type: ignore[arg-type]
+        journal = Journal(self.host, run)  # type: ignore[arg-type]
+        giving_back = GivingBack(
             host=self.host,  # type: ignore[arg-type]
             cluster=self.cluster,  # type: ignore[arg-type]
             database=lambda: self.database,  # type: ignore[arg-type, return-value]
             launches=EveryPodMeasured(),  # type: ignore[arg-type]
-            journal=Journal(self.host, run),  # type: ignore[arg-type]
+            journal=journal,
+            pod_seconds=120,
+        )
+        return Borrowing(
+            host=self.host,  # type: ignore[arg-type]
+            cluster=self.cluster,  # type: ignore[arg-type]
+            database=lambda: self.database,  # type: ignore[arg-type, return-value]
+            permissions=Permissions(**permissions),
+            giving_back=giving_back,
+            journal=journal,
             record=self.record,
         )
 

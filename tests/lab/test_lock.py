@@ -53,7 +53,7 @@ def test_who_has_it_and_why_not_are_told_apart(lines: tuple[str, ...], said: str
 
 def test_the_lock_is_renewed_after_a_reboot() -> None:
     host = Asked("locked", "locked", "busy", "run-2 by another")
-    held = lock.HostLock(cast("Host", host), "run-1", who="me", seconds=1)
+    held = lock.HostLock(cast("Host", host), "run-1", seconds=1)
     held.renew()
     assert host.closed
     with pytest.raises(NotProven, match="run-2 by another"):
