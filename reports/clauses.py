@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from reports.model import ClauseResult, Erratum
+from gherkin.errors import ParserError
+from gherkin.parser import Parser
+from gherkin.pickles.compiler import Compiler
+from gherkin.token_scanner import TokenScanner
+
+from lab.verdict import Verdict
+from reports.model import ClauseResult, Erratum, PublishedGuide
 from reports.verdicts import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reports.model import ScenarioResult
 
@@ -20,10 +27,15 @@ CLAUSES: Final = Path(__file__).parents[1] / "docs" / "clauses.toml"
 class Catalogue:
     """All clauses in the guide's order, and the guide's errata."""
 
-    def __init__(self, path: Path = CLAUSES) -> None:
+    def __init__(self, path: Path = CLAUSES, *, features: Path | None = None) -> None:
+        """`features` is the folder of all scenarios: what a run selects may be less."""
         document = tomllib.loads(path.read_text(encoding="utf-8"))
+        guide = document["guide"]
+        self.guide = PublishedGuide(title=guide["title"], url=guide["url"])
+        self._anchors: Mapping[str, str] = guide["sections"]
         self._clauses: list[Mapping[str, str]] = document["clause"]
-        self.errata = [Erratum(**entry) for entry in document["erratum"]]
+        self.errata = [Erratum(**entry, links=self._links(entry["section"])) for entry in document["erratum"]]
+        self._features = features
 
     def ids(self) -> list[str]:
         """The clauses' ids, in the guide's order."""
@@ -35,20 +47,55 @@ class Catalogue:
         return sorted(clauses, key=lambda clause: (order.get(clause, len(order)), clause))
 
     def judge(self, scenarios: Iterable[ScenarioResult]) -> list[ClauseResult]:
-        """Every clause with the scenarios that name it, and the verdict that they give it together."""
+        """Every clause with the scenarios that name it, and what they say of it together.
+
+        All of a clause's scenarios prove it: where the run selected only some of them, it is *not proven*.
+        """
         naming: dict[str, list[ScenarioResult]] = {}
         for scenario in scenarios:
             for clause in scenario.clauses:
                 naming.setdefault(clause, []).append(scenario)
-        return [
-            ClauseResult(
-                id=clause["id"],
-                outcome=clause["outcome"],
-                section=clause["section"],
-                kind=clause["kind"],
-                advisory=clause["kind"] == "advisory",
-                verdict=together(scenario.verdict for scenario in naming.get(clause["id"], ())),
-                scenarios=[scenario.id for scenario in naming.get(clause["id"], ())],
-            )
-            for clause in self._clauses
-        ]
+        existing = scenarios_per_clause(self._features) if self._features else None
+        return [self._judge(clause, naming.get(clause["id"], []), existing) for clause in self._clauses]
+
+    def _judge(
+        self, clause: Mapping[str, str], selected: Sequence[ScenarioResult], existing: Counter[str] | None
+    ) -> ClauseResult:
+        verdict = together(scenario.verdict for scenario in selected)
+        number = existing[clause["id"]] if existing is not None else len(selected)
+        left_out = max(0, number - len(selected))
+        reason = next((s.reason for s in selected if s.verdict is verdict), "")
+        if not selected:
+            reason = "not selected" if left_out or existing is None else "no scenario names it"
+        elif left_out and verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
+            verdict = Verdict.NOT_PROVEN
+            reason = f"{left_out} of its {number} scenarios not selected"
+        return ClauseResult(
+            id=clause["id"],
+            outcome=clause["outcome"],
+            section=clause["section"],
+            links=self._links(clause["section"]),
+            kind=clause["kind"],
+            advisory=clause["kind"] == "advisory",
+            verdict=verdict,
+            reason=reason,
+            scenarios=[scenario.id for scenario in selected],
+            evidence=[entry.file for scenario in selected for entry in scenario.evidence],
+        )
+
+    def _links(self, section: str) -> list[str]:
+        """Where the published guide has each of the sections."""
+        return [f"{self.guide.url}#{self._anchors[name]}" for name in section.split(", ")]
+
+
+def scenarios_per_clause(features: Path) -> Counter[str]:
+    """How many scenarios below a folder name each clause; an outline counts once for each example."""
+    counts: Counter[str] = Counter()
+    for file in sorted(features.rglob("*.feature")):
+        try:
+            document: Any = Parser().parse(TokenScanner(file.read_text(encoding="utf-8")))
+        except ParserError:
+            continue  # that it cannot be collected is told by pytest
+        for pickle in Compiler().compile(document | {"uri": str(file)}):
+            counts.update(tag["name"].removeprefix("@") for tag in pickle["tags"])
+    return counts

@@ -94,16 +94,29 @@ class SessionFacts(Model):
     evidence: list[Evidence] = []
 
 
+class PublishedGuide(Model):
+    """The guide that the clauses are read from, as it is published."""
+
+    title: str
+    url: str
+
+
 class ClauseResult(Model):
-    """A clause of the guide. `verdict` is None where no selected scenario names it."""
+    """A clause of the guide. `verdict` is None where no selected scenario names it.
+
+    `links` are the URLs of its sections; `reason` says why it is not proved; `evidence` are files of the run.
+    """
 
     id: str
     outcome: str
     section: str
+    links: list[str]
     kind: str
     advisory: bool
     verdict: Verdict | None
+    reason: str
     scenarios: list[str]
+    evidence: list[str]
 
 
 class Cause(Model):
@@ -116,9 +129,11 @@ class Cause(Model):
 
 
 class Erratum(Model):
-    """A mistake of the guide, and what the suite does instead."""
+    """A mistake of the guide, the clauses that it touches, and what the suite does instead."""
 
+    clauses: list[str]
     section: str
+    links: list[str]
     guide: str
     suite: str
 
@@ -171,5 +186,6 @@ class Results(Model):
     session: SessionFacts
     scenarios: list[ScenarioResult]
     causes: list[Cause]
+    guide: PublishedGuide
     clauses: list[ClauseResult]
     errata: list[Erratum]

@@ -44,7 +44,8 @@ class Publisher:
         profile: dict[str, Any],
     ) -> None:
         self.folder = folder
-        self.run = Run(folder.id, lab=lab, profile=profile, catalogue=Catalogue())
+        catalogue = Catalogue(features=config.rootpath / "features")
+        self.run = Run(folder.id, lab=lab, profile=profile, catalogue=catalogue)
         self._config = config
         self._redactor = redactor
         self._workers = WorkerJournals(folder, self.run)

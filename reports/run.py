@@ -131,6 +131,7 @@ class Run:
             session=session,
             scenarios=scenarios,
             causes=_causes(scenarios),
+            guide=self._catalogue.guide,
             clauses=self._catalogue.judge(scenarios),
             errata=self._catalogue.errata,
         )
