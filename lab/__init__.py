@@ -9,6 +9,6 @@ The cluster: `worker_nodes`, `node_service`, `operator`, `kubectl`.
 The guide's lasting changes: `changes`, a module a noun; `guide` has them in order, `convergence` makes them.
 Changes: `provisioning` for what is to last; `borrowing` and `giving_back`, with `journal` and `lock`.
 All of one lab: `parts`.
-Ways in: `host`, over one SSH connection (`link`, `ssh`); `cluster`, over the host (`kube_api`, `watching`).
+Ways in: `host`, over one SSH connection (`link`, `ssh`, `login`); `cluster` over it (`kube_api`, `watching`).
 In and out: `labfile`, `profile` and `loading`; `record` and `errors`, whose kinds decide the `verdict`.
 """
