@@ -1,6 +1,6 @@
 """Capabilities and drivers: what the suite can do to a lab and ask of it. Plain Python, without pytest.
 
-Pods: `workload` starts and judges them, `confidential` on kata configurations (`kata`) of their own.
+Pods: `workload` starts and `outcome` judges them, `confidential` has configurations (`kata`) of its own.
 Launches: `launches` measures (`measurement`) what `node` sees of a VM; `artefacts` has the pinned files.
 KBS: `broker` finds and asks it (`kbs`), `launch_policy` sets what it holds launches to, `relay` listens in.
 Platform: `platform` and its certificate chain (`certificates`).

@@ -8,7 +8,8 @@ from lab.broker import refused_for_good as refused_by_policy
 from lab.errors import LabError, NotProven
 from lab.journal import STATE
 from lab.kata import KataConfiguration
-from lab.workload import Pod, Stage, nonce, refused_for_good
+from lab.outcome import Pod, Stage, refused_for_good
+from lab.workload import nonce
 
 if TYPE_CHECKING:
     from lab.artefacts import Artefacts

@@ -1,20 +1,14 @@
-"""Pods of the suite: started, watched until their outcome is settled, and looked at from the host.
-
-The texts of refusals: `FailedCreatePodSandBox` comes from kubelet when the shim's task fails (stage
-"launch"), `Failed` with "Failed to pull image" when the guest cannot pull or decrypt (stage "image"); see
-kata-containers CC-0.3.0, src/runtime/virtcontainers/qemu_amd64.go, and kubelet's events/event.go.
-"""
+"""Pods of the suite: started, watched until their outcome is settled, and looked at from the host."""
 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, NotProven
+from lab.outcome import POLICY_REFUSED, Outcome, Pod, Stage, exit_of, is_ready, refusals, refused_for_good
 from lab.runtime_class import require_runtime_class
 from lab.sev_node import only_on, require_ready, sev_node
 
@@ -25,72 +19,6 @@ if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.labfile import LabFile
     from lab.record import Record
-
-
-class Stage(StrEnum):
-    """Where on its way to Running a pod was refused; `START` where nothing refused it and it does not run."""
-
-    START = "start"
-    LAUNCH = "launch"
-    IMAGE = "image"
-    CONTAINER = "container"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a pod's start ended: `stage` is None when it is Running and ready, else where it was refused."""
-
-    stage: Stage | None
-    message: str
-
-    @property
-    def running(self) -> bool:
-        """Whether the pod is Running with all containers ready."""
-        return self.stage is None
-
-    @property
-    def told(self) -> tuple[Stage, str]:
-        """Stage and words of a refusal."""
-        return self.stage or Stage.CONTAINER, self.message
-
-    def __str__(self) -> str:
-        """The outcome in one sentence."""
-        if self.stage is None:
-            return self.message
-        at = "" if self.stage is Stage.START else f", refused at its {self.stage}"
-        return f"not Running{at}: {self.message}"
-
-
-@dataclass(frozen=True)
-class Pod:
-    """A pod that the suite started. `final` says of a refusal whether waiting longer could change it."""
-
-    namespace: str
-    name: str
-    uid: str
-    final: Callable[[Pod, Stage, str], bool] = field(compare=False, repr=False)
-
-
-# simple-kbs 0.1.1, src/grpc/mod.rs
-POLICY_REFUSED = "Policy validation failed"
-
-# A refusal with one of these words cannot heal by itself: the same launch gets the same answer.
-FINAL_AT_LAUNCH = (
-    POLICY_REFUSED,
-    "Measurement Verification Failed",
-    "Cannot fulfill secret request",
-    "Failed to package secret",
-    "Failed to generate launch bundle",
-    "Attestation certificate chain file not found",
-    "does not exist",
-    "no hashes table GUID",
-    "doesn't support Confidential Computing",
-    "no runtime for",
-)
-
-
-# client-go puts it before a message after ten similar events (tools/record/events_cache.go).
-COMBINED = "(combined from similar events): "
 
 # What a guest's program that ignores TERM may take to end; Kubernetes' own 30 s would add up.
 GRACE_SECONDS = 5
@@ -263,45 +191,3 @@ class Workloads:
         current = self._cluster.get("Pod", pod.name, pod.namespace) or {}
         statuses = current.get("status", {}).get("containerStatuses", [])
         return any(status.get("containerID") or status.get("started") for status in statuses)
-
-
-def is_ready(pod: dict[str, Any]) -> bool:
-    """Whether a pod is Running with every container ready and none restarted."""
-    status = pod.get("status", {})
-    containers = status.get("containerStatuses", [])
-    return (
-        status.get("phase") == "Running"
-        and len(containers) == len(pod["spec"]["containers"])
-        and all(container.get("ready") and not container.get("restartCount") for container in containers)
-    )
-
-
-def exit_of(pod: dict[str, Any]) -> str | None:
-    """What ended a pod that has ended, in one line."""
-    status = pod.get("status", {})
-    if status.get("phase") not in {"Succeeded", "Failed"}:
-        return None
-    ends = [
-        f"container {container['name']}: exit code {ended.get('exitCode')} {ended.get('message', '')}"
-        for container in status.get("containerStatuses", [])
-        if (ended := container.get("state", {}).get("terminated"))
-    ]
-    why = status.get("message") or status.get("reason") or ""
-    return " ".join(part.strip() for part in (f"the pod is {status['phase']}", why, *ends) if part)
-
-
-def refusals(events: list[dict[str, Any]]) -> list[Outcome]:
-    """The refusals that a pod's events tell, oldest first."""
-    found = []
-    for event in events:
-        message = event.get("message", "").removeprefix(COMBINED)
-        if event.get("reason") == "FailedCreatePodSandBox":
-            found.append(Outcome(Stage.LAUNCH, message))
-        elif event.get("reason") == "Failed" and message.startswith("Failed to pull image"):
-            found.append(Outcome(Stage.IMAGE, message))
-    return found
-
-
-def refused_for_good(_pod: Pod, stage: Stage, message: str) -> bool:
-    """Whether a refusal cannot heal, judged by its text alone: a failing pull always may."""
-    return stage is Stage.LAUNCH and any(words in message for words in FINAL_AT_LAUNCH)

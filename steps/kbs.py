@@ -11,8 +11,8 @@ from lab.confidential import ConfidentialPods, KbcName
 from lab.kata import KataConfiguration
 from lab.launch_policy import LaunchPolicies, another_digest
 from lab.launches import Launch
+from lab.outcome import Pod
 from lab.profile import Profile
-from lab.workload import Pod
 
 
 @given("simple-kbs answers")

@@ -11,9 +11,9 @@ from lab.host import Host
 from lab.kata import KBC_PARAMETER, KataConfiguration
 from lab.launches import Launch
 from lab.node import Node
+from lab.outcome import Pod
 from lab.profile import Profile
 from lab.relay import Relay
-from lab.workload import Pod
 
 
 @then("a QEMU process on the host is the pod's VM")

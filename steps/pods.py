@@ -12,10 +12,11 @@ from lab.host import Host
 from lab.kata import KataConfiguration
 from lab.labfile import LabFile
 from lab.launch_policy import LaunchPolicies
+from lab.outcome import Pod, Stage
 from lab.profile import Profile
 from lab.relay import Relay, unused_port
 from lab.runtime_class import handlers_of, require_runtime_class, wrong_runtime_classes
-from lab.workload import Pod, Stage, Workloads
+from lab.workload import Workloads
 
 
 @then("every RuntimeClass of the profile exists with the handler of its name")

@@ -7,17 +7,9 @@ import pytest
 
 from lab.errors import DeadlineExceeded, NotProven
 from lab.labfile import Cluster, LabFile, Timeouts
+from lab.outcome import Outcome, Pod, Stage, exit_of, is_ready, refusals, refused_for_good
 from lab.record import MemoryRecord
-from lab.workload import (
-    Outcome,
-    Pod,
-    Stage,
-    Workloads,
-    exit_of,
-    is_ready,
-    refusals,
-    refused_for_good,
-)
+from lab.workload import Workloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
