@@ -23,6 +23,7 @@ class Operation:
     kind: str = "convergence"  # or "borrowed"
     applied: bool = True  # False where provisioning mode `check` only says what it would change
     seconds: float = 0.0
+    failed: str = ""  # why it could not be made, did not hold afterwards, or was not given back
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ from allure_commons.types import AttachmentType, LabelType
 
 from lab.verdict import Verdict
 from reports.evidence import JSON, TEXT
+from reports.ledger import effect, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from lab.record import Operation
     from lab.secret import Redactor
     from reports.model import ScenarioResult
     from reports.recorder import RunRecorder
@@ -47,7 +49,7 @@ class AllureSteps:
     def register(cls, config: pytest.Config, recorder: RunRecorder) -> None:
         """Register with pytest for steps, with Allure for results (whose registry outlives a session)."""
         steps = cls(recorder)
-        recorder.attach_by(steps.attach)
+        recorder.attach_by(steps.attach, steps.enter)
         config.pluginmanager.register(steps, "allure-steps")
         allure_commons.plugin_manager.register(steps)
         config.add_cleanup(lambda: allure_commons.plugin_manager.unregister(steps))
@@ -83,6 +85,18 @@ class AllureSteps:
         if self._recorder.current is not None:
             allure.attach(data, name=name, attachment_type=_ATTACHMENT.get(media_type))
 
+    def enter(self, operation: Operation) -> None:
+        """Show an entry of the ledger as a step of its own, below the step or fixture that asked for it."""
+        if self._recorder.current is None:
+            return
+        identifier = str(uuid.uuid4())
+        title = f"{effect(operation)}: {operation.name}"
+        hook = allure_commons.plugin_manager.hook
+        hook.start_step(uuid=identifier, title=title, params=told(operation))
+        error = RuntimeError(operation.failed) if operation.failed else None
+        kind = RuntimeError if error else None
+        hook.stop_step(uuid=identifier, title=title, exc_type=kind, exc_val=error, exc_tb=None)
+
     @allure_commons.hookimpl(tryfirst=True)
     def report_result(self, result: TestResult) -> None:
         """Before a result is written: the scenario's name, place and verdict; then nothing secret in it."""
@@ -111,8 +125,10 @@ def complete_allure(folder: Path, scenarios: Iterable[ScenarioResult]) -> None:
 
 def describe(result: TestResult, scenario: ScenarioResult) -> None:
     """Say of `result` what the recorder knows: allure-pytest knows a test function only."""
-    # A step that met a precondition's lack is no broken step, as which allure-pytest sees it.
-    for step, ours in zip(result.steps, scenario.steps, strict=False):
+    # A step that met a precondition's lack is no broken step, as which allure-pytest sees it. The operations
+    # among them have parameters.
+    gherkin = [step for step in result.steps if not step.parameters]
+    for step, ours in zip(gherkin, scenario.steps, strict=False):
         step.status = STATUS[ours.verdict] if ours.verdict else Status.SKIPPED
     result.name = scenario.name
     result.fullName = scenario.id

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from lab.record import Finding, Operation
 from reports.events import Event, Waited
-from reports.evidence import JSON, EvidenceStore, redacted
+from reports.evidence import EvidenceStore, redacted
 from reports.model import ScenarioResult, SessionFacts
 from reports.verdicts import Contacts
 
@@ -40,6 +39,7 @@ class FactRecorder:
         self.contacts = Contacts()
         self._evidence = EvidenceStore(folder.path, redactor)
         self._attach: Callable[[str, str, bytes], None] = lambda _name, _media_type, _data: None
+        self._enter: Callable[[Operation], None] = lambda _operation: None
 
     def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
         """Keep evidence with the current step, or with the session outside of scenarios."""
@@ -55,8 +55,7 @@ class FactRecorder:
         """Enter an operation in the ledger of the scenario, or of the session outside of scenarios."""
         clean = Operation(**redacted(vars(operation), self.redactor))
         self._facts().operations.append(clean)
-        body = json.dumps(vars(clean), ensure_ascii=False, indent=2)
-        self._attach(f"operation: {clean.name}", JSON, body.encode())
+        self._enter(clean)
 
     def finding(self, finding: Finding) -> None:
         """Keep a finding with the scenario or the session; the same one only once."""
@@ -85,9 +84,12 @@ class FactRecorder:
         """Note that a service of the lab (host, cluster, kbs, database) answered: now it can be lost."""
         self.contacts.reached(service)
 
-    def attach_by(self, attach: Callable[[str, str, bytes], None]) -> None:
-        """Hand each piece of evidence (name, media type, data) to `attach` too."""
+    def attach_by(
+        self, attach: Callable[[str, str, bytes], None], enter: Callable[[Operation], None]
+    ) -> None:
+        """Hand each piece of evidence (name, media type, data) to `attach` too, each operation to `enter`."""
         self._attach = attach
+        self._enter = enter
 
     def _facts(self) -> ScenarioResult | SessionFacts:
         """Where facts go at this moment."""

@@ -141,6 +141,7 @@ class Erratum(Model):
 class Ledger(Model):
     """The operations counted. `changed` is what convergence changed to last; borrowed state is given back."""
 
+    failed: int
     changed: int
     would_change: int
     unchanged: int

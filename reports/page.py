@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from lab.verdict import Verdict
 from reports.evidence import BINARY
+from reports.ledger import Effect, effect, grouped, told
 from reports.terminal import all_findings, answer_sentence, duration, plural
 
 if TYPE_CHECKING:
@@ -36,6 +37,13 @@ _CHAPTERS: Final = {
     "A": "Appendix: encrypted images and policies",
     "X": "Beyond the guide (advisory)",
 }
+_LEDGER: Final = {
+    Effect.FAILED: "Failed",
+    Effect.CHANGED: "Changed, to last",
+    Effect.WOULD_CHANGE: "Would change, in this order",
+    Effect.BORROWED: "Borrowed, and given back",
+    Effect.UNCHANGED: "Looked at, and left as it was",
+}
 
 
 def write(results: Results, folder: Path, name: str) -> None:
@@ -53,6 +61,8 @@ def write(results: Results, folder: Path, name: str) -> None:
         "css": _css_class,
         "findings": all_findings,
         "pretty": _pretty,
+        "effect": effect,
+        "told": told,
     }
     environment.globals |= {"plural": plural, "inline": _inline}
     pieces = len(results.session.evidence) + sum(len(scenario.evidence) for scenario in results.scenarios)
@@ -64,6 +74,8 @@ def write(results: Results, folder: Path, name: str) -> None:
         chapters=_chapters(results.clauses),
         by_id={scenario.id: scenario for scenario in results.scenarios},
         excerpt=Excerpts(folder, pieces),
+        ledger_groups=grouped(results),
+        ledger_titles=_LEDGER,
     )
     (folder / name).write_text(page, encoding="utf-8")
 
@@ -130,9 +142,9 @@ def _pretty(settings: Mapping[str, Any]) -> str:
     return json.dumps(settings, indent=2, ensure_ascii=False, default=str)
 
 
-def _css_class(verdict: Verdict | None) -> str:
-    """The verdict as a class in the style sheet."""
-    return str(verdict or "none").replace(" ", "-")
+def _css_class(word: Verdict | Effect | None) -> str:
+    """A verdict, or what came of an operation, as a class in the style sheet."""
+    return str(word or "none").replace(" ", "-")
 
 
 def _size(number: int) -> str:

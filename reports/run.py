@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lab.verdict import Verdict
 from reports.events import Event, Finished, Planned, Progressed, SessionChanged, Started, StepStarted, Waited
+from reports.ledger import Effect, effect
 from reports.model import (
     Answer,
     Cause,
@@ -179,17 +180,11 @@ def _answer(scenarios: Sequence[ScenarioResult], operations: Iterable[Operation]
 
 def _ledger(operations: Iterable[Operation]) -> Ledger:
     """The operations counted."""
-    counts: Counter[str] = Counter()
-    for operation in operations:
-        if operation.kind == "borrowed":
-            counts["borrowed"] += 1
-        elif not operation.changed:
-            counts["unchanged"] += 1
-        else:
-            counts["changed" if operation.applied else "would_change"] += 1
+    counts = Counter(effect(operation) for operation in operations)
     return Ledger(
-        changed=counts["changed"],
-        would_change=counts["would_change"],
-        unchanged=counts["unchanged"],
-        borrowed=counts["borrowed"],
+        failed=counts[Effect.FAILED],
+        changed=counts[Effect.CHANGED],
+        would_change=counts[Effect.WOULD_CHANGE],
+        unchanged=counts[Effect.UNCHANGED],
+        borrowed=counts[Effect.BORROWED],
     )

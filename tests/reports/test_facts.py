@@ -55,6 +55,7 @@ def row(record):
 def _(record, row):
     record.operation(operation("install sevctl"))
     record.operation(operation("edit the TOML", applied=False))
+    record.operation(operation("reboot", failed="it hung"))
     record.evidence("rows", {"id": 10})
     record.evidence("digest", bytes(range(256)))
     record.finding(Finding("debugging is allowed", "policy 0", "X-2.3"))
@@ -102,11 +103,13 @@ def test_facts(left: Left) -> None:
         "lend row 10",
         "install sevctl",
         "edit the TOML",
+        "reboot",
     ]
     [planned] = [operation for operation in tells.operations if not operation.applied]
     lines = [line.plain for line in summary(results, "report")]
     assert lines[lines.index("Would change, in this order") + 1] == f"  {planned.name}: {planned.before}"
     assert results.answer.ledger.model_dump() == {
+        "failed": 1,
         "changed": 1 + 1,  # "log in" of the other scenario
         "would_change": 1,
         "unchanged": 1,
@@ -138,12 +141,22 @@ def _allure_has_steps_and_evidence(left: Left) -> None:
         ("When something is changed", "passed"),
         ("Then it holds", "passed"),
     ]
-    assert [entry["name"] for entry in tells["steps"][1]["attachments"]] == [
-        "operation: install sevctl",
-        "operation: edit the TOML",
-        "rows",
-        "digest",
+    assert [entry["name"] for entry in tells["steps"][1]["attachments"]] == ["rows", "digest"]
+    # The ledger's entries, for who sees only Allure.
+    entries = tells["steps"][1]["steps"]
+    assert [(entry["name"], entry["status"]) for entry in entries] == [
+        ("changed: install sevctl", "passed"),
+        ("would change: edit the TOML", "passed"),
+        ("failed: reboot", "broken"),
     ]
+    assert {each["name"]: each["value"] for each in entries[2]["parameters"]} == {
+        "Failed": "it hung",
+        "Looked at": "l",
+        "Before": "b",
+        "After": "a",
+        "Verified by": "v",
+        "Undone by": "u",
+    }
     labels = {(label["name"], label["value"]) for label in tells["labels"]}
     assert {("feature", "Facts"), ("suite", "Facts"), ("tag", "W-1.2")} <= labels
 
