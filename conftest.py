@@ -22,4 +22,5 @@ pytest_plugins = [
     "steps.launch",
     "steps.operator",
     "steps.pods",
+    "steps.policy_fields",
 ]

@@ -62,3 +62,42 @@ Feature: Appendix - a policy releases the key to one launch digest only
     Given a policy that lists its digest is set for the offline KBC
     When the encrypted busybox is started on that configuration
     Then the pod is Running, which A-2.6 proves
+
+  @A-2.8
+  Scenario: Each other field of a policy refuses the key to the online KBC
+    Given what a launch shows the KBS beside its digest is known from the platform
+    And a policy that this just meets in every field is set on the guide's key
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is Running, which A-2.6 proves
+    And the KBS recorded that launch with what the platform shows
+    When a policy that this misses in its firmware API major is set on the guide's key
+    Then the KBS refuses the key to that launch with "Policy validation failed: fw api major not valid"
+    When a policy that this misses in its firmware API minor is set on the guide's key
+    Then the KBS refuses the key to that launch with "Policy validation failed: fw api minor not valid"
+    When a policy that this misses in its firmware build id is set on the guide's key
+    Then the KBS refuses the key to that launch with "Policy validation failed: build id not valid"
+    When a policy that this misses in its SEV policy flags is set on the guide's key
+    Then the KBS refuses the key to that launch with "Policy validation failed: policy not valid"
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is refused at its image, for want of the decryption key
+    And the KBS refuses the key to that launch with "Policy validation failed: policy not valid"
+    When a policy that this just meets in every field is set on the guide's key
+    Then the KBS gives the key to that launch when the suite asks
+
+  @A-2.8
+  Scenario Outline: A policy on the <field> refuses the launch secret to the offline KBC
+    Given what a launch shows the KBS beside its digest is known from the platform
+    And a configuration of its own for the encrypted busybox with the offline KBC
+    And a policy that this misses in its <field> is set for the offline KBC
+    When the encrypted busybox is started on that configuration
+    Then the pod is refused at its launch with "Policy validation failed: <cause>"
+    Given a policy that this just meets in its <field> is set for the offline KBC
+    When the encrypted busybox is started on that configuration
+    Then the pod is Running, which A-2.6 proves
+
+    Examples:
+      | field              | cause                  |
+      | SEV policy flags   | policy not valid       |
+      | firmware API major | fw api major not valid |
+      | firmware API minor | fw api minor not valid |
+      | firmware build id  | build id not valid     |

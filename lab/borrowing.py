@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import LabError, NotPermitted
 from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
+from lab.kbs.rows import written
 from lab.record import Operation
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Borrowing:
         """Insert a policy row, read it back, and return its id. Needs a permission."""
         self._permit_policies("inserting a policy")
         database = self._database()
-        self._take("policy", above=database.last_policy_id(), digests=list(policy.allowed_digests))
+        self._take("policy", above=database.last_policy_id(), policy=written(policy))
         number = database.insert_policy(policy)
         self._loans[-1] = self._journal.amend(self._loans[-1], id=number)
         stored = database.policy(number)

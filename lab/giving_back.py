@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
+from lab.kbs.rows import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +127,7 @@ class GivingBack:
         ids = [details["id"]] if "id" in details else database.policy_ids(above=details["above"])
         for number in ids:
             policy = database.policy(number)
-            if policy is not None and list(policy.allowed_digests) == details["digests"]:
+            if policy is not None and written(policy) == details["policy"]:
                 database.delete_policy(number)
         return "deleted"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import secrets
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lab.errors import NotProven
-from lab.kbs.database import Policy
+from lab.policy_fields import policy as policy_on
 from lab.workload import nonce
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from lab.broker import Broker
     from lab.confidential import KbcName
     from lab.kata import KataConfiguration
+    from lab.kbs.database import Policy
     from lab.profile import Profile
     from lab.record import Record
 
@@ -46,15 +48,12 @@ class LaunchPolicies:
 
     def write(self, digests: list[str]) -> int:
         """Insert a policy that lists these launch digests and nothing else; returns its id."""
-        policy = Policy(
-            allowed_digests=tuple(digests),
-            allowed_policies=(),
-            min_fw_api_major=0,
-            min_fw_api_minor=0,
-            allowed_build_ids=(),
-        )
+        return self.insert(policy_on(allowed_digests=tuple(digests)))
+
+    def insert(self, policy: Policy) -> int:
+        """Insert a policy; returns its id."""
         number = self._borrowing.policy(policy)
-        self._record.evidence(f"policy {number}", {"allowed_digests": digests})
+        self._record.evidence(f"policy {number}", asdict(policy))
         return number
 
     def own_keyset(self, keys: list[str]) -> str:

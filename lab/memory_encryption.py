@@ -10,6 +10,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, TypeVar
 
+from lab.errors import NotProven
 from lab.parsers.kernel_log import Firmware, KernelLog, parse_kernel_log
 from lab.parsers.machine import CPUID_ENCRYPTED_MEMORY, asids_of_cpuid, parse_module_switch
 
@@ -67,6 +68,13 @@ class MemoryEncryption:
         found = _VERSION_BY_SEVCTL.search(self._said("sevctl show version"))
         firmware = Firmware(*(int(part) for part in found.groups())) if found else None
         return self._testified(firmware, "SEV firmware", "the platform, by sevctl", log)
+
+    def require_firmware(self) -> Firmware:
+        """The SEV firmware's version. Raises NotProven where nobody tells it: that is clause P-3.4's."""
+        firmware = self.firmware()
+        if firmware is None:
+            raise NotProven("nobody tells the version of the platform's SEV firmware", owner="P-3.4")
+        return firmware
 
     def asids(self) -> int | None:
         """How many encrypted guests can run at once; None where nobody tells.

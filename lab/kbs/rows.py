@@ -7,7 +7,7 @@ Columns: simple-kbs 0.1.1, db-mysql.sql; lists are JSON in text columns (src/db.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, TypeGuard
 
 from lab.errors import MalformedRow
@@ -45,6 +45,12 @@ class Connection:
     launch_description: str
     fw_digest: str
     created: str
+
+
+def written(policy: Policy) -> dict[str, Any]:
+    """A policy as JSON gives it back, which has lists and no tuples."""
+    given: dict[str, Any] = json.loads(json.dumps(asdict(policy)))
+    return given
 
 
 def to_json(values: tuple[str, ...] | tuple[int, ...]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,11 @@ from lab.errors import LabError, NotPermitted
 from lab.giving_back import RUN_LABEL, GivingBack
 from lab.journal import Journal
 from lab.labfile import Permissions
+from lab.policy_fields import policy as policy_on
 from lab.record import MemoryRecord
+
+if TYPE_CHECKING:
+    from lab.kbs.rows import Policy
 
 TOML = "/opt/configuration.toml"
 
@@ -78,7 +82,9 @@ class PodsCluster:
 class RowsDatabase:
     key_policy: int | None = None
     broken: bool = False
+    killed: bool = False
     connections: list[str] = field(default_factory=list)
+    policies: dict[int, Policy] = field(default_factory=dict)
 
     def delete_connections(self, digest: str) -> int:
         if self.broken:
@@ -93,6 +99,25 @@ class RowsDatabase:
         if self.broken:
             raise LabError("the database is gone")
         self.key_policy = policy
+
+    def last_policy_id(self) -> int:
+        return max(self.policies, default=0)
+
+    def policy_ids(self, above: int) -> list[int]:
+        return [number for number in self.policies if number > above]
+
+    def insert_policy(self, policy: Policy) -> int:
+        number = self.last_policy_id() + 1
+        self.policies[number] = policy
+        if self.killed:
+            raise KeyboardInterrupt
+        return number
+
+    def policy(self, number: int) -> Policy | None:
+        return self.policies.get(number)
+
+    def delete_policy(self, number: int) -> None:
+        del self.policies[number]
 
 
 @dataclass
@@ -178,6 +203,15 @@ def test_what_cannot_be_given_back_stays_in_the_journal_and_hinders_nothing_else
     bench.database.broken = False
     assert bench.borrowing("run-2").restore() == 3  # two policies, and the pod's rows
     assert bench.database.key_policy is None
+
+
+def test_a_policy_that_was_written_in_the_moment_of_death_goes_and_those_of_others_stay(bench: Bench) -> None:
+    bench.database.killed = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.borrowing("run-1", kbs_policies=True).policy(policy_on(allowed_build_ids=(7,)))
+    bench.database.policies[2] = policy_on(allowed_build_ids=(8,))
+    assert bench.borrowing("run-2").restore() == 1
+    assert bench.database.policies == {2: policy_on(allowed_build_ids=(8,))}
 
 
 def test_a_file_that_is_neither_as_found_nor_backed_up_is_told(bench: Bench) -> None:
