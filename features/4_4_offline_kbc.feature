@@ -14,7 +14,7 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
     Then the pod is Running
     And its VM is an SEV guest
     And its VM boots the offline-KBC initrd that the node's configuration names
-    And the node's configuration asks for a bundle with the guide's GUID
+    And the node's configuration asks for the launch secret of the offline KBC
     And its kernel parameters name no KBC
 
   @W-4.4

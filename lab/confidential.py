@@ -27,10 +27,6 @@ KbcName = Literal["online", "offline"]
 # A parameter that nobody reads: it makes a launch's digest its own.
 NONCE_PARAMETER = "sev_conformance.nonce"
 
-# image-rs in the guest: the KBC gave no key, or gave one that does not decrypt the layer (facts: section 4)
-KEY_REFUSED = "failed to get decrypt key"
-NOT_DECRYPTED = "failed to async_get_plaintext_layer"
-
 
 class ConfidentialPods:
     """Starts the encrypted busybox on the online or the offline KBC, and measures its launches."""
@@ -110,13 +106,14 @@ class ConfidentialPods:
         With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no or knows
         nothing of the launch.
         """
-        offline = configuration.secret_type == self._profile.kbc.offline.secret_type
+        offline = configuration.is_for(self._profile.kbc.offline)
+        messages = self._profile.messages
         on_node = configuration.path == self._profile.kata.sev_configuration
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
-            if stage is Stage.IMAGE and KEY_REFUSED in message:
+            if stage is Stage.IMAGE and messages.no_key in message:
                 return offline or not may_heal or self._is_without_hope(pod)
-            return refused_for_good(pod, stage, message) or NOT_DECRYPTED in message
+            return refused_for_good(pod, stage, message) or messages.not_decrypted in message
 
         return self._workloads.start(
             kind="offline" if offline else "online",
@@ -134,7 +131,7 @@ class ConfidentialPods:
         """
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
-            return refused_for_good(pod, stage, message) or KEY_REFUSED in message
+            return refused_for_good(pod, stage, message) or self._profile.messages.no_key in message
 
         return self._workloads.start(
             kind="plain",
@@ -188,7 +185,10 @@ class ConfidentialPods:
 
     def _for_kbc(self, base: KataConfiguration, kbc: KbcName, address: str | None) -> KataConfiguration:
         if kbc == "online":
-            chosen = base.for_online_kbc(self._profile.kbc.online, address or self._broker.guest_address)
+            online, kbs_uri = self._profile.kbc.online, self._profile.kata.kbs_uri
+            chosen = base.for_online_kbc(online, self._broker.guest_address, kbs_uri=kbs_uri)
+            if address is not None:
+                chosen = chosen.asking(online, address)
         else:
             chosen = base.for_offline_kbc(self._profile.kbc.offline)
             if address is not None:

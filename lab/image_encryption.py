@@ -55,8 +55,8 @@ class Reference:
         return f"https://{self.registry}/v2/{self.repository}/manifests/{version}"
 
 
-def what_is_not_encrypted(manifest: dict[str, Any], key_id: str) -> str | None:
-    """What in an image's manifest is not encrypted for this key, in one line; None where all is."""
+def what_is_not_encrypted(manifest: dict[str, Any], kid: str) -> str | None:
+    """What in an image's manifest is not encrypted for the key `kid`, in one line; None where all is."""
     layers = manifest.get("layers") or []
     plain = [layer for layer in layers if not str(layer.get("mediaType")).endswith("+encrypted")]
     if plain or not layers:
@@ -64,11 +64,11 @@ def what_is_not_encrypted(manifest: dict[str, Any], key_id: str) -> str | None:
     for layer in layers:
         packet = (layer.get("annotations") or {}).get(PACKET, "")
         try:
-            kid = json.loads(base64.b64decode(packet))["kid"]
+            found = json.loads(base64.b64decode(packet))["kid"]
         except (ValueError, TypeError, KeyError):
             return f"the layer {layer.get('digest')} is not encrypted for the attestation agent"
-        if kid != key_id:
-            return f"the layer {layer.get('digest')} is encrypted for the key {kid!r}, not {key_id!r}"
+        if found != kid:
+            return f"the layer {layer.get('digest')} is encrypted for the key {found!r}, not {kid!r}"
     return None
 
 
@@ -80,14 +80,14 @@ class Registries:
         self._proved: set[tuple[str, str]] = set()
         self._refused: dict[tuple[str, str], str] = {}
 
-    def require_encrypted(self, image: str, key_id: str) -> None:
+    def require_encrypted(self, image: str, kid: str) -> None:
         """Raise NotProven where an image is not encrypted for this key; a registry is asked once in a run."""
-        asked = (image, key_id)
+        asked = (image, kid)
         if asked in self._proved:
             return
         if asked not in self._refused:
             try:
-                wrong = what_is_not_encrypted(self.manifest(image), key_id)
+                wrong = what_is_not_encrypted(self.manifest(image), kid)
             except NotProven as error:
                 wrong = error.cause
             if wrong is None:

@@ -1,6 +1,7 @@
 """kata's configuration file for SEV guests, edited as TOML.
 
-Keys: kata-containers CC-0.3.0, src/runtime/config/configuration-qemu-sev.toml.in.
+Keys: kata-containers CC-0.3.0, src/runtime/config/configuration-qemu-sev.toml.in. Those that later releases
+renamed are the profile's.
 """
 
 from __future__ import annotations
@@ -78,15 +79,9 @@ class KataConfiguration:
         """The guest's additional kernel parameters."""
         return self._string("kernel_params").split()
 
-    @property
-    def secret_type(self) -> str:
-        """What is asked of the KBS at launch: `connection` or `bundle`."""
-        return self._string("guest_pre_attestation_secret_type")
-
-    @property
-    def secret_guid(self) -> str:
-        """The GUID under which the guest finds the launch secret."""
-        return self._string("guest_pre_attestation_secret_guid")
+    def is_for(self, kbc: KbcSettings) -> bool:
+        """Whether the KBS is asked for this KBC's launch secret."""
+        return all(self._string(key) == value for key, value in kbc.settings.items())
 
     @property
     def keyset(self) -> str:
@@ -112,19 +107,25 @@ class KataConfiguration:
         kept = [param for param in self.kernel_params if param.partition("=")[0] not in names]
         return self.with_values(kernel_params=" ".join([*kept, *params]))
 
-    def for_online_kbc(self, kbc: KbcSettings, kbs_address: str) -> KataConfiguration:
-        """As the guide sets it up for the online KBC (guide: 基于online KBC), from whatever it was."""
-        return self.with_values(
-            guest_pre_attestation_secret_type=kbc.secret_type,
-            guest_pre_attestation_secret_guid=kbc.secret_guid,
-        ).with_kernel_params(f"{KBC_PARAMETER}={kbc.name}::{kbs_address}")
+    def for_online_kbc(
+        self, kbc: KbcSettings, kbs_address: str, *, kbs_uri: str | None = None
+    ) -> KataConfiguration:
+        """As the guide sets it up for the online KBC (guide: 基于online KBC), from whatever it was.
+
+        `kbs_uri` is the key that has kata name the KBC and this address to the guest by itself.
+        """
+        own = self.with_values(**kbc.settings)
+        if kbs_uri is None:
+            return own.asking(kbc, kbs_address)
+        return own.with_values(**{kbs_uri: kbs_address}).with_kernel_params(without=(KBC_PARAMETER,))
+
+    def asking(self, kbc: KbcSettings, kbs_address: str) -> KataConfiguration:
+        """The guest's KBC asks at this address: kata's own parameters come first, and the last one counts."""
+        return self.with_kernel_params(f"{KBC_PARAMETER}={kbc.name}::{kbs_address}")
 
     def for_offline_kbc(self, kbc: KbcSettings) -> KataConfiguration:
         """As the guide sets it up for the offline KBC (guide: 基于offline KBC), from whatever it was.
 
         A KBC that the online edit named would override the initrd's own, so it goes.
         """
-        return self.with_values(
-            guest_pre_attestation_secret_type=kbc.secret_type,
-            guest_pre_attestation_secret_guid=kbc.secret_guid,
-        ).with_kernel_params(without=(KBC_PARAMETER,))
+        return self.with_values(**kbc.settings).with_kernel_params(without=(KBC_PARAMETER,))

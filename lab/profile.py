@@ -6,7 +6,7 @@ The text under each key is its documentation: `docs/profiles.md` is tested again
 from __future__ import annotations
 
 from lab.labfile import Section
-from lab.values import HostPath, Name, Text
+from lab.values import HostPath, Name, Text, Texts
 
 
 class HostSystem(Section):
@@ -77,6 +77,8 @@ class Kata(Section):
     """The RuntimeClass for SEV."""
     plain_runtime_class: Name
     """The RuntimeClass for unencrypted images (guide: example one)."""
+    kbs_uri: Text | None = None
+    """The TOML's key of the KBS's address, where kata tells guests; none where the guide's edit does."""
 
 
 class KbcSettings(Section):
@@ -84,10 +86,8 @@ class KbcSettings(Section):
 
     name: Name
     """The KBC's name in the kernel parameter `agent.aa_kbc_params`."""
-    secret_type: Text
-    """kata's `guest_pre_attestation_secret_type`."""
-    secret_guid: Text
-    """kata's `guest_pre_attestation_secret_guid`."""
+    settings: Texts
+    """What in kata's TOML asks for this KBC's launch secret: keys of `[hypervisor.qemu]`, with values."""
 
 
 class Kbcs(Section):
@@ -108,6 +108,8 @@ class StockKbs(Section):
     """Where on the host its checkout is made."""
     key_id: Text
     """The key of the encrypted busybox: its `secret_id` in the database."""
+    kid: Text
+    """What the image's layers call that key: the `kid` of their annotation."""
     keyset_id: Text
     """The keyset that lists this key: its `keysetid`."""
     network: Text
@@ -116,6 +118,15 @@ class StockKbs(Section):
     """The name of the database's container, as a regular expression."""
     server_container: Text
     """The name of the server's container, as a regular expression."""
+
+
+class Messages(Section):
+    """What the release's guest says when it cannot run an encrypted image, in full or in part."""
+
+    no_key: Text
+    """Of a layer whose key it was not given."""
+    not_decrypted: Text
+    """Of a layer that the key it was given does not open."""
 
 
 class ProfileImages(Section):
@@ -145,5 +156,6 @@ class Profile(Section):
     kbc: Kbcs
     kbs: StockKbs
     images: ProfileImages
+    messages: Messages
     runtime_classes: list[Name]
     """The RuntimeClasses that the operator makes, each with the handler of its name."""

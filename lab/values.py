@@ -66,6 +66,7 @@ def _variable_that_is_set(name: str, info: ValidationInfo[Any]) -> str:
 
 
 Text = Annotated[str, StringConstraints(min_length=1), Allowed("a text that is not empty")]
+Texts = Annotated[dict[str, Text], Field(min_length=1), Allowed("a table of texts")]
 Sha256 = Annotated[
     str,
     StringConstraints(pattern=r"^[0-9a-f]{64}$"),

@@ -61,15 +61,14 @@ def name_no_kbc(confidential_pods: ConfidentialPods, pod: Pod) -> None:
     assert KBC_PARAMETER not in confidential_pods.launch_of(pod).vm.qemu.append
 
 
-@then("the node's configuration asks for a bundle with the guide's GUID")
+@then("the node's configuration asks for the launch secret of the offline KBC")
 def ask_for_bundle(
     confidential_pods: ConfidentialPods, configuration: KataConfiguration, profile: Profile
 ) -> None:
-    """Clause W-4.2, read from the host again."""
+    """Clause W-4.2: a bundle with its GUID, as the release's kata says it; read from the host again."""
     on_host = confidential_pods.node_configuration()
     assert on_host.text == configuration.text, "the node's configuration changed under the scenario"
-    assert on_host.secret_type == profile.kbc.offline.secret_type
-    assert on_host.secret_guid == profile.kbc.offline.secret_guid
+    assert on_host.is_for(profile.kbc.offline), f"{on_host.path} does not set {profile.kbc.offline.settings}"
 
 
 @then("its VM was started with the firmware, kernel and initrd of its kata configuration")

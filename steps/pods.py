@@ -7,7 +7,7 @@ from pytest_bdd import given, parsers, then, when
 from fixtures.run import Run
 from lab.broker import Broker
 from lab.cluster import Cluster
-from lab.confidential import KEY_REFUSED, ConfidentialPods, KbcName
+from lab.confidential import ConfidentialPods, KbcName
 from lab.host import Host
 from lab.kata import KataConfiguration
 from lab.labfile import LabFile
@@ -148,9 +148,9 @@ def require_both_running(workloads: Workloads, pods: list[Pod], owner: str) -> N
 
 
 @then("the pod is refused at its image, for want of the decryption key")
-def refuse_image(workloads: Workloads, pod: Pod) -> None:
+def refuse_image(workloads: Workloads, profile: Profile, pod: Pod) -> None:
     """The guest got no key; the KBS's own cause is another step's business."""
-    workloads.require_refusal(pod, Stage.IMAGE, KEY_REFUSED)
+    workloads.require_refusal(pod, Stage.IMAGE, profile.messages.no_key)
 
 
 @then(parsers.parse('the pod is refused at its launch with "{cause}"'))

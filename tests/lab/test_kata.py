@@ -18,11 +18,12 @@ kernel_params = "agent.config_file=/etc/agent-config.toml agent.enable_signature
 kernel_modules = []
 """
 
+GUID, TYPE = "guest_pre_attestation_secret_guid", "guest_pre_attestation_secret_type"
 ONLINE = KbcSettings(
-    name="online_sev_kbc", secret_type="connection", secret_guid="1ee27366-0c87-43a6-af48-28543eaf7cb0"
+    name="online_sev_kbc", settings={TYPE: "connection", GUID: "1ee27366-0c87-43a6-af48-28543eaf7cb0"}
 )
 OFFLINE = KbcSettings(
-    name="offline_sev_kbc", secret_type="bundle", secret_guid="e6f5a162-d67f-4750-a67c-5d065f2a9910"
+    name="offline_sev_kbc", settings={TYPE: "bundle", GUID: "e6f5a162-d67f-4750-a67c-5d065f2a9910"}
 )
 
 
@@ -43,12 +44,24 @@ def test_online_edit_adds_the_parameter_once_however_often_it_is_made() -> None:
 def test_offline_edit_after_the_online_one_names_no_kbc() -> None:
     offline = stock().for_online_kbc(ONLINE, "192.0.2.1:44444").for_offline_kbc(OFFLINE)
     assert not [parameter for parameter in offline.kernel_params if "aa_kbc_params" in parameter]
-    assert (offline.secret_type, offline.secret_guid) == ("bundle", OFFLINE.secret_guid)
+    assert (offline.is_for(OFFLINE), offline.is_for(ONLINE)) == (True, False)
 
 
 def test_online_edit_undoes_the_offline_one() -> None:
     online = stock().for_offline_kbc(OFFLINE).for_online_kbc(ONLINE, "192.0.2.1:44444")
-    assert (online.secret_type, online.secret_guid) == ("connection", ONLINE.secret_guid)
+    assert (online.is_for(OFFLINE), online.is_for(ONLINE)) == (False, True)
+
+
+def test_where_kata_tells_the_guest_the_kbs_address_itself_no_parameter_does() -> None:
+    mode, uri = "guest_pre_attestation_kbs_mode", "guest_pre_attestation_kbs_uri"
+    kbc = KbcSettings(name="online_sev_kbc", settings={mode: "online"})
+    own = stock().asking(kbc, "192.0.2.9:1").for_online_kbc(kbc, "192.0.2.1:44444", kbs_uri=uri)
+    assert f'{uri} = "192.0.2.1:44444"' in own.text
+    assert f'{mode} = "online"' in own.text
+    assert "aa_kbc_params" not in own.text
+    assert (
+        own.asking(kbc, "192.0.2.2:1").kernel_params[-1] == "agent.aa_kbc_params=online_sev_kbc::192.0.2.2:1"
+    )
 
 
 def test_editing_leaves_comments_and_other_keys_alone() -> None:

@@ -131,6 +131,7 @@ WANTED = StockKbs(
     repository="https://github.com/confidential-containers/simple-kbs.git",
     folder="/root/simple-kbs",
     key_id="k",
+    kid="k",
     keyset_id="K",
     network="simple-kbs_default",
     database_container="simple-kbs[_-]db",
