@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,13 @@ class Convergence:
             self.reach(earlier)
         for change in stage.changes:
             self._provisioning.ensure(change)
+
+    def look(self) -> None:
+        """Look at every change, and make none: what holds is entered in the ledger as unchanged."""
+        for stage in self._stages.values():
+            for change in stage.changes:
+                with contextlib.suppress(NotProven):
+                    self._provisioning.holds(change)
 
     def plan(self) -> list[str]:
         """Look at every change, in the guide's order; what the lab needs goes to the ledger, and is returned.

@@ -137,7 +137,11 @@ class Guide:
         wanted, lab = self._profile.operator, self._lab
         operator, kubectl = Operator(self._cluster, self._nodes), Kubectl(lab, self._host)
         release = OperatorDeployed(
-            operator, kubectl, lab.sources.operator or wanted.release, wanted.manager_image
+            operator,
+            kubectl,
+            lab.sources.operator or wanted.release,
+            wanted.manager_image,
+            seconds=lab.timeouts.runtime_installed,
         )
         proxy = ProxyImage(operator, lab.images.rbac_proxy or wanted.rbac_proxy_image)
         runtime = RuntimeInstalled(
