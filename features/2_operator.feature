@@ -31,6 +31,7 @@ Feature: Step two - the operator and its RuntimeClasses
 
   @O-3.2
   Scenario: The RuntimeClasses of the release exist, each with the handler of its name
+    Given the guide was followed for O-3.1
     Then every RuntimeClass of the profile exists with the handler of its name
 
   @O-4.1

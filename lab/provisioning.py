@@ -74,6 +74,7 @@ class Provisioning:
         self._settled: set[str] = set()
         self._undone: set[str] = set()
         self._failed: dict[str, NotProven] = {}
+        self.unsettled = 0
 
     def ensure(self, change: Change) -> None:
         """Make sure that a change holds.
@@ -118,6 +119,7 @@ class Provisioning:
     def unsettle(self) -> None:
         """Look at everything again from now on: something happened that may have undone what was settled."""
         self._settled.clear()
+        self.unsettled += 1
 
     def undo(self) -> None:
         """As `unsettle`, where a scenario is about to undo it on purpose, such as by uninstalling.
