@@ -14,6 +14,7 @@ pytest_plugins = [
     "fixtures.session",
     "fixtures.scenario",
     "fixtures.workers",
+    "steps.advisory",
     "steps.certificates",
     "steps.cluster",
     "steps.host",

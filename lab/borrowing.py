@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.giving_back import GivingBack
     from lab.host import Host
-    from lab.kbs.database import KbsDatabase, Policy
+    from lab.kbs.database import Damage, KbsDatabase, Policy
     from lab.labfile import Permissions
     from lab.record import Record
 
@@ -94,6 +94,22 @@ class Borrowing:
         if stored != policy:
             raise LabError(f"the database gives policy {number} back as {stored}, not as written: {policy}")
         return number
+
+    def damage_policy(self, policy_id: int, damage: Damage) -> None:
+        """Break a policy that this scenario inserted."""
+        place = next(
+            place
+            for place, loan in enumerate(self._loans)
+            if loan.kind == "policy" and loan.details.get("id") == policy_id
+        )
+        self._loans[place] = self._journal.amend(self._loans[place], damaged=True)
+        self._database().damage_policy(policy_id, damage)
+
+    def secret(self, secret_id: str) -> None:
+        """Add a key of the suite's own, which the database makes up. Needs a permission."""
+        self._permit_policies(f"adding the secret {secret_id}")
+        self._take("secret", secret=secret_id)
+        self._database().make_secret(secret_id)
 
     def policy_on_secret(self, secret_id: str, policy_id: int | None) -> None:
         """Hold a secret to a policy (or to none). Needs a permission."""

@@ -145,14 +145,19 @@ class Broker:
         """The online launches with this digest that the KBS recorded, oldest first."""
         return self.database.connections(fw_digest=digest)
 
-    def key_for(self, digest: str) -> OnlineAnswer | None:
-        """The KBS's own answer when the newest recorded launch with this digest asks for the guide's key."""
+    def key_for(self, digest: str, key_id: str | None = None) -> OnlineAnswer | None:
+        """The KBS's own answer when the newest recorded launch with this digest asks for a key.
+
+        The guide's key by default. None where no launch with the digest was recorded.
+        """
         launches = self.launches(digest)
         if not launches:
             return None
-        answer = self.service.get_online_secret(launches[-1].id, str(uuid.uuid4()), self._profile.kbs.key_id)
+        key_id = key_id or self._profile.kbs.key_id
+        answer = self.service.get_online_secret(launches[-1].id, str(uuid.uuid4()), key_id)
         self._record.evidence(
-            f"the KBS's answer for launch {launches[-1].id}", f"{answer.status} {answer.text}".strip()
+            f"the KBS's answer on {key_id} for launch {launches[-1].id}",
+            f"{answer.status} {answer.text}".strip(),
         )
         return answer
 

@@ -73,16 +73,24 @@ class ConfidentialPods:
         return KataConfiguration.parse(path, self._host.read_file(path))
 
     def configure(
-        self, kbc: KbcName, *, kbs_address: str | None = None, keyset: str | None = None
+        self,
+        kbc: KbcName,
+        *,
+        kbs_address: str | None = None,
+        keyset: str | None = None,
+        sev_policy: int | None = None,
     ) -> KataConfiguration:
         """A kata configuration of its own for one pod, on the host, with the KBC's initrd and a nonce.
 
-        `kbs_address` (HOST:PORT) is what the guest is told; the KBS's own by default.
+        `kbs_address` (HOST:PORT) is what the guest is told; the KBS's own by default. The SEV policy is the
+        node's by default.
         """
         node = self.node_configuration()
         own = self._for_kbc(node, kbc, kbs_address).with_values(initrd=self._artefacts.initrd(kbc))
         if keyset is not None:
             own = own.with_values(guest_pre_attestation_keyset=keyset)
+        if sev_policy is not None:
+            own = own.with_values(sev_guest_policy=sev_policy)
         path = f"{STATE}/run/{self._run}/configuration-{kbc}-{nonce()}.toml"
         own = KataConfiguration(path, own.text)
         self._borrowing.new_file(path, own.text.encode())

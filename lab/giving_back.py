@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import LabError, MalformedRow
 from lab.kbs.rows import written
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class GivingBack:
             "file": self._file,
             "new-file": self._new_file,
             "pod": self._pod,
+            "secret": self._secret,
             "secret-policy": self._secret_policy,
             "keyset-policy": self._keyset_policy,
             "policy": self._policy,
@@ -104,6 +105,10 @@ class GivingBack:
             self._database().delete_connections(digest)
         return "deleted"
 
+    def _secret(self, loan: Entry) -> str:
+        self._database().delete_secret(loan.details["secret"])
+        return "deleted"
+
     def _secret_policy(self, loan: Entry) -> str:
         details = loan.details
         database = self._database()
@@ -124,9 +129,15 @@ class GivingBack:
     def _policy(self, loan: Entry) -> str:
         details = loan.details
         database = self._database()
+        if details.get("damaged"):
+            database.delete_policy(details["id"])
+            return "deleted"
         ids = [details["id"]] if "id" in details else database.policy_ids(above=details["above"])
         for number in ids:
-            policy = database.policy(number)
+            try:
+                policy = database.policy(number)
+            except MalformedRow:
+                continue  # somebody else's
             if policy is not None and written(policy) == details["policy"]:
                 database.delete_policy(number)
         return "deleted"

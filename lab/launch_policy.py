@@ -62,6 +62,16 @@ class LaunchPolicies:
         self._borrowing.keyset(keyset, keys, None)
         return keyset
 
+    def own_key(self) -> str:
+        """Add a key of the suite's own, which opens nothing; returns its id."""
+        key = f"conformance-{nonce()}"
+        self._borrowing.secret(key)
+        return key
+
+    def hold_own_key(self, key: str, policy: int) -> None:
+        """Hold a key that `own_key` made to a policy."""
+        self._broker.database.set_secret_policy(key, policy)
+
     def hold_key(self, policy: int) -> None:
         """Hold the guide's key to a policy."""
         self._borrowing.policy_on_secret(self._profile.kbs.key_id, policy)

@@ -28,11 +28,16 @@ class Operation:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something true of the lab that the guide does not forbid but a reader must know."""
+    """Something true of the lab that the guide does not forbid but a reader must know.
+
+    `detail` is what was seen; `meaning` says why it matters, `remedy` what to do about it.
+    """
 
     title: str
     detail: str
     clause: str | None = None
+    meaning: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

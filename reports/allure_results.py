@@ -133,7 +133,8 @@ def describe(result: TestResult, scenario: ScenarioResult) -> None:
     result.name = scenario.name
     result.fullName = scenario.id
     result.testCaseId = result.historyId = hashlib.sha256(scenario.id.encode()).hexdigest()
-    result.description = scenario.description or None
+    told = [f"**{each.title}**. {each.meaning} {each.remedy}".strip() for each in scenario.findings]
+    result.description = "\n\n".join(filter(None, [scenario.description, *told])) or None
     result.status = STATUS[scenario.verdict]
     result.statusDetails = (
         StatusDetails(message=f"{scenario.verdict}: {scenario.reason}", trace=scenario.detail or None)
@@ -144,6 +145,8 @@ def describe(result: TestResult, scenario: ScenarioResult) -> None:
     labels = [label for label in result.labels if label.name not in own]
     labels += [Label(LabelType.FEATURE, scenario.feature), Label(LabelType.SUITE, scenario.feature)]
     tags = {label.value for label in labels if label.name == LabelType.TAG}
+    if scenario.advisory:
+        labels += [Label(LabelType.TAG, "advisory"), Label(LabelType.SEVERITY, "trivial")]
     labels += [Label(LabelType.TAG, clause) for clause in scenario.clauses if clause not in tags]
     result.labels = labels
 

@@ -1,4 +1,4 @@
-"""The guide's clauses and known errata, as docs/clauses.toml lists them."""
+"""The guide's clauses and errata (docs/clauses.toml), and what broken advice means (docs/findings.toml)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gherkin.parser import Parser
 from gherkin.pickles.compiler import Compiler
 from gherkin.token_scanner import TokenScanner
 
+from lab.record import Finding
 from lab.verdict import Verdict
 from reports.model import ClauseResult, Erratum, PublishedGuide
 from reports.verdicts import together
@@ -21,21 +22,41 @@ if TYPE_CHECKING:
 
     from reports.model import ScenarioResult
 
-CLAUSES: Final = Path(__file__).parents[1] / "docs" / "clauses.toml"
+DOCS: Final = Path(__file__).parents[1] / "docs"
+CLAUSES: Final = DOCS / "clauses.toml"
+FINDINGS: Final = DOCS / "findings.toml"
 
 
 class Catalogue:
     """All clauses in the guide's order, and the guide's errata."""
 
-    def __init__(self, path: Path = CLAUSES, *, features: Path | None = None) -> None:
+    def __init__(
+        self, path: Path = CLAUSES, *, features: Path | None = None, findings: Path = FINDINGS
+    ) -> None:
         """`features` is the folder of all scenarios: what a run selects may be less."""
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         guide = document["guide"]
         self.guide = PublishedGuide(title=guide["title"], url=guide["url"])
         self._anchors: Mapping[str, str] = guide["sections"]
+        advice = tomllib.loads(findings.read_text(encoding="utf-8"))["finding"]
+        self._advice: dict[str, dict[str, str]] = {entry["clause"]: entry for entry in advice}
         self._clauses: list[Mapping[str, str]] = document["clause"]
         self.errata = [Erratum(**entry, links=self._links(entry["section"])) for entry in document["erratum"]]
         self._features = features
+
+    def findings(self, scenario: ScenarioResult) -> list[Finding]:
+        """What the reader must know of an advisory scenario that failed: one finding for each clause."""
+        return [
+            Finding(detail=scenario.reason, **self._advice.get(clause, {"title": outcome, "clause": clause}))
+            for clause, outcome in self._outcomes(scenario)
+        ]
+
+    def _outcomes(self, scenario: ScenarioResult) -> list[tuple[str, str]]:
+        return [
+            (clause["id"], f"This does not hold: {clause['outcome']}")
+            for clause in self._clauses
+            if clause["id"] in scenario.clauses
+        ]
 
     def ids(self) -> list[str]:
         """The clauses' ids, in the guide's order."""

@@ -78,6 +78,11 @@ class ScenarioResult(Model):
         """Whether the run's answer rests on it."""
         return not self.advisory and self.verdict is not Verdict.NOT_APPLICABLE
 
+    @property
+    def is_finding(self) -> bool:
+        """Whether its failure is told as a finding, and stops nothing."""
+        return self.advisory and self.verdict is Verdict.FAILED
+
     def moment(self, step: int | None) -> str:
         """Where the scenario is while `step` runs, in words that follow "interrupted"."""
         if step is None:

@@ -225,6 +225,8 @@ class RunRecorder(FactRecorder):
         self.current.reason = outcome.reason
         self.current.owner = outcome.owner
         self.current.detail = detail
+        if self.current.advisory and outcome.verdict is Verdict.FAILED:
+            self.current.findings += self._catalogue.findings(self.current)
         self.current.seconds = round(time.monotonic() - self._began, 3)
 
     def _clean_up_failed(self, info: pytest.ExceptionInfo[BaseException], root: Path) -> None:

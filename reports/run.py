@@ -151,11 +151,12 @@ class Run:
 def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
     """Why scenarios that should be proved are not: one entry per verdict and reason, the worst first.
 
-    Reasons that differ only in names made for one scenario (a pod's, a digest) or in numbers are one cause.
+    An advisory scenario that failed is told as a finding. Reasons that differ only in names made for one
+    scenario (a pod's, a digest) or in numbers are one cause.
     """
     causes: dict[tuple[Verdict, str, str | None], Cause] = {}
     for scenario in scenarios:
-        if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE):
+        if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE) or scenario.is_finding:
             continue
         key = (scenario.verdict, _OWN_NAME.sub("…", scenario.reason), scenario.owner)
         fresh = Cause(verdict=scenario.verdict, reason=scenario.reason, owner=scenario.owner, scenarios=[])

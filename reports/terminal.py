@@ -200,12 +200,15 @@ def _causes(results: Results) -> list[Text]:
 
 
 def _findings(results: Results) -> list[Text]:
-    """What decides nothing and must be known: each finding once."""
-    found = all_findings(results)
-    titles = dict.fromkeys(f"{f.title} ({f.clause})" if f.clause else f.title for f in found)
-    return (
-        [Text(), Text("Findings", style="bold"), *(Text(f"  {title}") for title in titles)] if titles else []
-    )
+    """What decides nothing and must be known: each finding once, with what was seen, and what to do."""
+    titles: dict[str, list[Text]] = {}
+    for finding in all_findings(results):
+        title = f"{finding.title} ({finding.clause})" if finding.clause else finding.title
+        told = {"Seen": finding.detail, "Means": finding.meaning, "Do": finding.remedy}
+        lines = [Text(f"    {word}: {text}", style="dim") for word, text in told.items() if text]
+        titles.setdefault(title, [Text(f"  {title}"), *lines])
+    lines = [line for told in titles.values() for line in told]
+    return [Text(), Text("Findings: they decide nothing", style="bold"), *lines] if lines else []
 
 
 def all_findings(results: Results) -> list[Finding]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError
-from lab.kbs.rows import Connection, Keyset, Policy, numbers, strings, to_json
+from lab.errors import LabError, MalformedRow
+from lab.kbs.rows import Connection, Damage, Keyset, Policy, numbers, strings, to_json
 from lab.kbs.session import Session
 from lab.printable import shortened
 
@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from lab.record import Record
     from lab.secret import Secret
 
-__all__ = ["Connection", "KbsDatabase", "Keyset", "Policy"]
+__all__ = ["Connection", "Damage", "KbsDatabase", "Keyset", "Policy"]
+
+# simple-kbs 0.1.1, db/db-mysql.sql: no key ties secrets.polid to policy.id, and no check wants JSON.
+_DAMAGES = {
+    Damage.REVOKED: "UPDATE policy SET valid = 0 WHERE id = %s",
+    Damage.DELETED: "DELETE FROM policy WHERE id = %s",
+    Damage.MALFORMED: "UPDATE policy SET allowed_digests = '[\"' WHERE id = %s",
+    Damage.NULL: "UPDATE policy SET allowed_digests = NULL WHERE id = %s",
+}
 
 
 class KbsDatabase:
@@ -59,6 +67,21 @@ class KbsDatabase:
         """Hold a secret to a policy, or to none. Raises LabError where there is no such secret."""
         if not self._write("UPDATE secrets SET polid = %s WHERE secret_id = %s", policy_id, secret_id):
             raise LabError(f"the KBS's database has no secret {secret_id!r}")
+
+    def make_secret(self, secret_id: str) -> None:
+        """Add a key of 32 bytes that the database makes up: nobody else ever sees it.
+
+        Raises LabError where the id is taken.
+        """
+        statement = (
+            "INSERT INTO secrets (secret_id, secret)"
+            " VALUES (%s, TO_BASE64(UNHEX(SHA2(CONCAT(UUID(), RAND()), 256))))"
+        )
+        self._write(statement, secret_id)
+
+    def delete_secret(self, secret_id: str) -> None:
+        """Remove a secret; one that is not there is fine."""
+        self._write("DELETE FROM secrets WHERE secret_id = %s", secret_id)
 
     def keyset(self, keyset_id: str) -> Keyset | None:
         """A keyset, or None. Raises LabError where its list of keys is malformed."""
@@ -127,6 +150,11 @@ class KbsDatabase:
         """The highest id of a policy, 0 where there is none."""
         return int(self._read("SELECT COALESCE(MAX(id), 0) AS last FROM policy")[0]["last"])
 
+    def damage_policy(self, policy_id: int, damage: Damage) -> None:
+        """Break a policy that is in force. Raises LabError where there is no such policy."""
+        if not self._write(_DAMAGES[damage], policy_id):
+            raise LabError(f"the KBS's database has no policy {policy_id}")
+
     def delete_policy(self, policy_id: int) -> None:
         """Remove a policy; one that is not there is fine."""
         self._write("DELETE FROM policy WHERE id = %s", policy_id)
@@ -193,7 +221,7 @@ def _optional(value: Any) -> int | None:
 
 def _number(column: str, value: Any) -> int:
     if value is None:
-        raise LabError(f"the KBS's database: {column} holds NULL, not a number")
+        raise MalformedRow(f"the KBS's database: {column} holds NULL, not a number")
     return int(value)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any, TypeGuard
 
 from lab.errors import MalformedRow
@@ -22,6 +23,15 @@ class Policy:
     min_fw_api_major: int
     min_fw_api_minor: int
     allowed_build_ids: tuple[int, ...]
+
+
+class Damage(StrEnum):
+    """Ways to break a policy's row, in words that follow "a policy that is"."""
+
+    REVOKED = "revoked (valid is 0)"
+    DELETED = "deleted (the key still names it)"
+    MALFORMED = "malformed (allowed_digests is not JSON)"
+    NULL = "NULL in allowed_digests"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,15 @@ class QemuArguments:
     machine: dict[str, str]
     sev_guest: dict[str, str] | None
 
+    @property
+    def sev_policy(self) -> int:
+        """The SEV policy that the guest was launched with. Raises LabError where it is no SEV guest's."""
+        told = (self.sev_guest or {}).get("policy", "")
+        try:
+            return int(told, 0)
+        except ValueError:
+            raise LabError(f"QEMU was told no SEV policy: sev-guest {self.sev_guest}") from None
+
 
 def parse_cmdline(data: bytes) -> QemuArguments:
     """The arguments in a NUL-separated command line. Raises LabError where it is not QEMU's."""

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from lab.borrowing import Borrowing
-from lab.errors import LabError, NotPermitted
+from lab.errors import LabError, MalformedRow, NotPermitted
 from lab.giving_back import RUN_LABEL, GivingBack
 from lab.journal import Journal
+from lab.kbs.rows import Damage, Policy
 from lab.labfile import Permissions
 from lab.policy_fields import policy as policy_on
 from lab.record import MemoryRecord
 
-if TYPE_CHECKING:
-    from lab.kbs.rows import Policy
-
 TOML = "/opt/configuration.toml"
+POLICY = Policy(("digest",), (), 0, 0, ())
 
 
 @dataclass
@@ -84,7 +83,18 @@ class RowsDatabase:
     broken: bool = False
     killed: bool = False
     connections: list[str] = field(default_factory=list)
-    policies: dict[int, Policy] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
+    # None is a row that nobody can read.
+    policies: dict[int, Policy | None] = field(default_factory=dict)
+
+    def make_secret(self, secret_id: str) -> None:
+        self.secrets.add(secret_id)
+
+    def delete_secret(self, secret_id: str) -> None:
+        self.secrets.discard(secret_id)
+
+    def damage_policy(self, number: int, damage: Damage) -> None:
+        self.policies[number] = None
 
     def delete_connections(self, digest: str) -> int:
         if self.broken:
@@ -114,6 +124,8 @@ class RowsDatabase:
         return number
 
     def policy(self, number: int) -> Policy | None:
+        if number in self.policies and self.policies[number] is None:
+            raise MalformedRow(f"policy {number} is malformed")
         return self.policies.get(number)
 
     def delete_policy(self, number: int) -> None:
@@ -267,3 +279,27 @@ def test_a_torn_journal_entry_is_named(bench: Bench) -> None:
     bench.host.files["/var/lib/sev-conformance/journal/run-0-000001.json"] = b"{"
     with pytest.raises(LabError, match=r"run-0-000001\.json on the host is no journal entry"):
         bench.borrowing("run-1").restore()
+
+
+def test_a_policy_that_the_suite_broke_goes_by_its_id_and_others_stay(bench: Bench) -> None:
+    borrowing = bench.borrowing("run-1", kbs_policies=True)
+    bench.database.policies = {7: None}  # somebody else's, malformed
+    borrowing.secret("conformance-key")
+    number = borrowing.policy(POLICY)
+    borrowing.damage_policy(number, Damage.NULL)
+    assert bench.database.policies == {7: None, number: None}
+    assert bench.database.secrets == {"conformance-key"}
+    assert bench.borrowing("run-2").restore() == 2
+    assert bench.database.policies == {7: None}
+    assert bench.database.secrets == set()
+
+
+def test_a_malformed_policy_of_somebody_else_does_not_hinder_a_run_killed_while_it_inserted(
+    bench: Bench,
+) -> None:
+    bench.database.killed = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.borrowing("run-1", kbs_policies=True).policy(POLICY)
+    bench.database.policies[9] = None
+    assert bench.borrowing("run-2").restore() == 1
+    assert bench.database.policies == {9: None}

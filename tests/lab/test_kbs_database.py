@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.errors import LabError, Unreachable
-from lab.kbs.database import Connection, KbsDatabase, Keyset, Policy
+from lab.kbs.database import Connection, Damage, KbsDatabase, Keyset, Policy
 from lab.secret import Secret
 from tests.lab.mariadb_peer import SERVER, SYSTEM_TABLES, MariaDbPeer
 
@@ -116,6 +116,46 @@ def test_a_malformed_policy_is_told(
     mariadb.execute(f"UPDATE policy SET {column} = {content} WHERE id = {number}")
     with pytest.raises(LabError, match=f"{column} of policy {number} holds"):
         database.policy(number)
+
+
+@needs_mariadb
+@pytest.mark.parametrize("damage", Damage)
+def test_a_policy_is_damaged_beyond_what_the_kbs_reads(
+    database: KbsDatabase, mariadb: MariaDbPeer, damage: Damage
+) -> None:
+    number = database.insert_policy(POLICY)
+    database.set_secret_policy("key_id1", number)
+    database.damage_policy(number, damage)
+    assert database.policy_of_secret("key_id1") == number
+    rows = mariadb.execute(f"SELECT allowed_digests, valid FROM policy WHERE id = {number}")
+    left = [(row["allowed_digests"], row["valid"]) for row in rows]
+    whole = f'["{DIGEST}", "b\'\\"%s"]'
+    expected = {
+        Damage.REVOKED: [(whole, 0)],
+        Damage.DELETED: [],
+        Damage.MALFORMED: [('["', 1)],
+        Damage.NULL: [(None, 1)],
+    }
+    assert left == expected[damage]
+
+
+@needs_mariadb
+def test_a_key_that_the_database_made_up_is_known_to_nobody(
+    database: KbsDatabase, mariadb: MariaDbPeer, record: MemoryRecord
+) -> None:
+    for name in ("own-1", "own-2"):
+        database.make_secret(name)
+    assert database.secret_size("own-1") == 32
+    keys = [
+        row["secret"] for row in mariadb.execute("SELECT secret FROM secrets WHERE secret_id LIKE 'own-%'")
+    ]
+    assert len(set(keys)) == 2
+    assert not any(key in repr(record.evidences) for key in keys)
+    with pytest.raises(LabError, match="Duplicate entry"):
+        database.make_secret("own-1")
+    database.delete_secret("own-1")
+    database.delete_secret("own-1")
+    assert not database.secret_exists("own-1")
 
 
 @needs_mariadb

@@ -1,0 +1,24 @@
+Feature: Beyond the guide - what a reader of the report must know
+  These clauses decide nothing. One that does not hold is listed as a finding.
+
+  Background:
+    Given the platform's SEV certificate chain is exported and verifies
+    And simple-kbs answers
+    And the encrypted busybox's image is encrypted with the guide's key
+    And no policy on the guide's key and keyset
+
+  @X-2.1
+  Scenario: A key is kept though its policy is broken
+    Given a running encrypted busybox with the online KBC, whose launch digest is known
+    And a key of the suite's own in the KBS
+    Then the KBS keeps that key from that launch where its policy is revoked, deleted, malformed or NULL
+
+  @X-2.3
+  Scenario: The SEV policy of guests forbids debugging and key sharing
+    Given a configuration of its own for the encrypted busybox whose SEV policy forbids debugging and key sharing
+    When the encrypted busybox is started on that configuration
+    Then the pod is Running, which K-1.5 proves
+    And it was launched with that configuration's SEV policy, as QEMU and the KBS tell
+    When the encrypted busybox is started with the online KBC and a digest of its own
+    Then the pod is Running, which K-1.5 proves
+    And the SEV policy that it was launched with, as QEMU and the KBS tell, forbids debugging and key sharing

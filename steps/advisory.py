@@ -1,0 +1,63 @@
+"""Beyond the guide: what decides nothing, and a reader of the report must know."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then
+
+from lab.broken_policies import BrokenPolicies
+from lab.broker import Broker
+from lab.confidential import ConfidentialPods
+from lab.kata import KataConfiguration
+from lab.launch_policy import LaunchPolicies
+from lab.outcome import Pod
+from lab.sev_policy import NO_DEBUG, NO_KEY_SHARING, allows
+
+
+@given("a key of the suite's own in the KBS", target_fixture="own_key")
+def make_key(launch_policies: LaunchPolicies) -> str:
+    """The guide's key is never exposed: what may be given away here opens nothing."""
+    return launch_policies.own_key()
+
+
+@then("the KBS keeps that key from that launch where its policy is revoked, deleted, malformed or NULL")
+def keep_key(
+    broken_policies: BrokenPolicies, confidential_pods: ConfidentialPods, own_key: str, pod: Pod
+) -> None:
+    """Clause X-2.1; under each of these policies the key is refused while the policy is whole."""
+    releasing = broken_policies.releasing(own_key, confidential_pods.launch_of(pod).digest)
+    assert releasing == [], f"the KBS gives the key away under a policy that is {'; '.join(releasing)}"
+
+
+@given(
+    "a configuration of its own for the encrypted busybox whose SEV policy forbids debugging and key sharing",
+    target_fixture="configuration",
+)
+def configure_strictly(confidential_pods: ConfidentialPods) -> KataConfiguration:
+    """Clause X-2.3, the control: the policy is there to be set."""
+    return confidential_pods.configure("online", sev_policy=NO_DEBUG | NO_KEY_SHARING)
+
+
+@then("it was launched with that configuration's SEV policy, as QEMU and the KBS tell")
+def launch_with_own_policy(
+    confidential_pods: ConfidentialPods, broker: Broker, configuration: KataConfiguration, pod: Pod
+) -> None:
+    """Clause X-2.3: a policy that is set is the one that the platform's firmware is given."""
+    assert _launched_with(confidential_pods, broker, pod) == configuration.sev_policy
+
+
+@then("the SEV policy that it was launched with, as QEMU and the KBS tell, forbids debugging and key sharing")
+def forbid_debugging(confidential_pods: ConfidentialPods, broker: Broker, pod: Pod) -> None:
+    """Clause X-2.3."""
+    policy = _launched_with(confidential_pods, broker, pod)
+    allowed = allows(policy)
+    assert allowed == [], (
+        f"guests are launched with the SEV policy {policy}, which allows {'; '.join(allowed)}"
+    )
+
+
+def _launched_with(confidential_pods: ConfidentialPods, broker: Broker, pod: Pod) -> int:
+    launch = confidential_pods.launch_of(pod)
+    policy = launch.vm.qemu.sev_policy
+    recorded = {each.policy for each in broker.launches(launch.digest)}
+    assert recorded == {policy}, f"QEMU was told the SEV policy {policy}, the KBS recorded {recorded}"
+    return policy
