@@ -12,6 +12,11 @@ Feature: Step one - the test cluster
     Given the guide was followed for C-1.2
     Then SELinux is not enforcing
 
+  @C-2.1
+  Scenario: operator-sdk is installed, and runs
+    Given the guide was followed for C-2.1
+    Then operator-sdk tells the profile's version
+
   @C-3.1
   Scenario: docker is installed and running
     Given the guide was followed for C-3.1

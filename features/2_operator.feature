@@ -31,4 +31,25 @@ Feature: Step two - the operator and its RuntimeClasses
 
   @O-3.2
   Scenario: The RuntimeClasses of the release exist, each with the handler of its name
+    Given the guide was followed for O-3.1
     Then every RuntimeClass of the profile exists with the handler of its name
+
+  @O-4.1
+  Scenario: Uninstalling removes what installing added, and what it leaves behind is reported
+    Given the guide was followed for O-3.1
+    When the operator is uninstalled, as the guide does
+    Then what the uninstallation leaves behind is reported
+    And what it should have removed is gone
+    And what others own on host and cluster is as it was
+    And containerd is running
+    And the SEV host's node is Ready
+
+  @O-4.2
+  Scenario: Installing again after an uninstallation brings the pods and the RuntimeClasses back
+    Given the operator was uninstalled, which O-4.1 proves
+    And the guide was followed for C-4.2
+    And the guide was followed for O-3.1
+    Then the one CcRuntime tells that it is installed on every node
+    And the controller, and on every worker both daemons, are Running with all containers ready
+    And every RuntimeClass of the profile exists with the handler of its name
+    And stock files that came back in the place of others are reported

@@ -7,7 +7,8 @@ Feature: Step four, example one - an unencrypted image in a kata VM
 
   @W-1.2 @W-1.3
   Scenario: nginx runs in a kata VM, and its image is still not on the host
-    Given the RuntimeClass for unencrypted images exists with the handler of its name
+    Given the guide was followed for O-3.1
+    And the RuntimeClass for unencrypted images exists with the handler of its name
     And the host's containerd had no nginx image before, which W-1.1 proves
     When nginx is started with that RuntimeClass
     Then the pod is Running

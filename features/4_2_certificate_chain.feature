@@ -8,6 +8,6 @@ Feature: Step four, example two - the platform's SEV certificate chain
 
   @W-2.2
   Scenario: The full certificate chain verifies, and is this platform's
-    Given the SEV certificate chain was exported
+    Given the guide was followed for W-2.2
     Then every signature of the chain verifies, up to the platform vendor's root
     And the chain's PDH is the one that the platform reports

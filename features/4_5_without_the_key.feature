@@ -2,7 +2,8 @@ Feature: Step four, example two - without the key, no encrypted container
   What the host can see of the image is worth nothing without the KBS's answer.
 
   Background:
-    Given the platform's SEV certificate chain is exported and verifies
+    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset

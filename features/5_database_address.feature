@@ -3,4 +3,5 @@ Feature: Appendix - where the KBS keeps its policies
 
   @A-2.4
   Scenario: The database's address is discovered from the running containers
+    Given the guide was followed for K-1.3
     Then the database answers at the address of its container

@@ -2,7 +2,8 @@ Feature: Appendix - a policy releases the key to one launch digest only
   The tenant computes the digest of the guest that may have the key, and the KBS holds every launch to it.
 
   Background:
-    Given the platform's SEV certificate chain is exported and verifies
+    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset

@@ -91,12 +91,13 @@ class Artefacts:
 
     def initrd(self, kbc: Literal["online", "offline"]) -> str:
         """Path on the host of the KBC's initrd, fetched where it is missing."""
-        source = self._source(kbc)
-        path = f"{STATE}/files/initrd.run.{kbc}-sev-{source.sha256[:12]}.img"
-        self._provisioning.ensure(
-            FetchedFile(self._host, f"{kbc}-KBC initrd", source, path, self._lab.timeouts.download)
-        )
-        return path
+        self._provisioning.ensure(self.fetched(kbc))
+        return self._path(kbc)
+
+    def fetched(self, kbc: Literal["online", "offline"]) -> FetchedFile:
+        """The KBC's initrd beside the node's own, which a pod or the node is given for a time."""
+        name, seconds = f"{kbc}-KBC initrd", self._lab.timeouts.download
+        return FetchedFile(self._host, name, self._source(kbc), self._path(kbc), seconds)
 
     def checksum(self, kbc: Literal["online", "offline"]) -> str:
         """The pinned SHA-256 of the KBC's initrd."""
@@ -114,6 +115,9 @@ class Artefacts:
 
     def _source(self, kbc: Literal["online", "offline"]) -> FileSource:
         return self._lab.files.initrd_online if kbc == "online" else self._lab.files.initrd_offline
+
+    def _path(self, kbc: Literal["online", "offline"]) -> str:
+        return f"{STATE}/files/initrd.run.{kbc}-sev-{self.checksum(kbc)[:12]}.img"
 
     def _pins(self, part: Part) -> list[str]:
         if part == "firmware":

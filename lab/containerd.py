@@ -15,6 +15,8 @@ from tomlkit.exceptions import TOMLKitError
 from lab.errors import LabError, NoSuchHostFile
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lab.host import Host
 
 PATH = "/etc/containerd/config.toml"
@@ -67,6 +69,18 @@ class ContainerdConfiguration:
             table = table[key]
         return str(table)
 
+    @property
+    def runtimes(self) -> list[str]:
+        """The runtimes that it has handlers for, in whichever version of the file."""
+        plugins = self._document.get("plugins") or {}
+        tables = (plugin.get("containerd") or {} for plugin in plugins.values() if isinstance(plugin, dict))
+        return [name for table in tables for name in table.get("runtimes") or {}]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Every value by its path, tables joined by dots."""
+        return dict(_flat(self._document, ""))
+
     def with_sandbox_image(self, reference: str) -> ContainerdConfiguration:
         """The same configuration with another pause image."""
         document = tomlkit.parse(self.text)
@@ -81,3 +95,11 @@ class ContainerdConfiguration:
         if int(self._document.get("version", 1)) >= 3:
             return "plugins", CRI_IMAGES, "pinned_images", "sandbox"
         return "plugins", CRI, "sandbox_image"
+
+
+def _flat(table: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.errors import NotProven
+from lab.errors import LabError, NotProven
 from lab.provisioning import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lab.provisioning import Change, Provisioning
+
+# Each round after the first follows a reboot or a restart of containerd, of which the guide has two and two.
+ROUNDS = 6
 
 
 @dataclass(frozen=True)
@@ -30,22 +34,39 @@ class Convergence:
         self._provisioning = provisioning
         self._stages = stages
 
-    def reach(self, clause: str) -> None:
-        """Make sure of a clause: where it does not hold, of what it builds on first, then of itself.
+    def reach(self, *clauses: str) -> None:
+        """Make sure of clauses: where one does not hold, of what it builds on first, then of itself.
 
+        What is done for one may undo another, such as by a reboot: then they are looked at again.
         A clause that holds needs nothing of what it builds on. Only in the mode `apply`: in the others it is
         for the clause's own scenario to say that it does not hold. Raises NotProven where the permissions
-        forbid a change or it failed, LabError where it does not hold all the same.
+        forbid a change or it failed, LabError where it does not hold all the same, or does not come to rest.
         """
         if self._provisioning.mode is not Mode.APPLY:
             return
+        for _ in range(ROUNDS):
+            seen = self._provisioning.unsettled
+            for clause in clauses:
+                self._reach(clause)
+            if seen == self._provisioning.unsettled:
+                return
+        raise LabError(f"the changes for {', '.join(clauses)} undo each other; the ledger has them")
+
+    def _reach(self, clause: str) -> None:
         stage = self._stages[clause]
         if all(self._provisioning.holds(change) for change in stage.changes):
             return
         for earlier in stage.after:
-            self.reach(earlier)
+            self._reach(earlier)
         for change in stage.changes:
             self._provisioning.ensure(change)
+
+    def look(self) -> None:
+        """Look at every change, and make none: what holds is entered in the ledger as unchanged."""
+        for stage in self._stages.values():
+            for change in stage.changes:
+                with contextlib.suppress(NotProven):
+                    self._provisioning.holds(change)
 
     def plan(self) -> list[str]:
         """Look at every change, in the guide's order; what the lab needs goes to the ledger, and is returned.

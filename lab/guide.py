@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.boot import Boot
+from lab.changes.certificate_chain import ExportedChain
 from lab.changes.containerd import ContainerdConfigured, SandboxImage
 from lab.changes.docker import DockerInstalled, RegistryStarted
 from lab.changes.kbs import KbsCheckout, KbsSource, KbsStarted
@@ -27,6 +28,7 @@ from lab.worker_nodes import WorkerNodes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lab.artefacts import Artefacts
     from lab.broker import Broker
     from lab.cluster import Cluster
     from lab.host import Host
@@ -46,6 +48,7 @@ class Guide:
         host: Host,
         cluster: Cluster,
         broker: Broker,
+        artefacts: Artefacts,
         record: Record,
         unsettle: Callable[[], None],
         rebooted: Callable[[], None],
@@ -56,6 +59,7 @@ class Guide:
         self._host = host
         self._cluster = cluster
         self._broker = broker
+        self._artefacts = artefacts
         self._record = record
         self._unsettle = unsettle
         self._rebooted = rebooted
@@ -64,8 +68,17 @@ class Guide:
         self._nodes = WorkerNodes(lab, cluster, profile.cluster.worker_label)
 
     def stages(self) -> dict[str, Stage]:
-        """Every clause that can be provisioned, in the guide's order."""
-        return {**self._system(), **self._test_cluster(), **self._operator(), **self._simple_kbs()}
+        """Every clause that can be provisioned, in the guide's order.
+
+        What a clause builds on is named whole: one that holds is not asked for what it builds on itself.
+        """
+        return {
+            **self._system(),
+            **self._test_cluster(),
+            **self._operator(),
+            **self._simple_kbs(),
+            **self._workload(),
+        }
 
     def _system(self) -> dict[str, Stage]:
         """The prerequisites. A reboot follows each change of what is booted, as in the guide."""
@@ -137,7 +150,11 @@ class Guide:
         wanted, lab = self._profile.operator, self._lab
         operator, kubectl = Operator(self._cluster, self._nodes), Kubectl(lab, self._host)
         release = OperatorDeployed(
-            operator, kubectl, lab.sources.operator or wanted.release, wanted.manager_image
+            operator,
+            kubectl,
+            lab.sources.operator or wanted.release,
+            wanted.manager_image,
+            seconds=lab.timeouts.runtime_installed,
         )
         proxy = ProxyImage(operator, lab.images.rbac_proxy or wanted.rbac_proxy_image)
         runtime = RuntimeInstalled(
@@ -148,15 +165,15 @@ class Guide:
             seconds=lab.timeouts.runtime_installed,
         )
         return {
-            "O-2.1": Stage((release,), after=("C-1.2", "C-5.2")),
+            "O-2.1": Stage((self._git("O-2.1"), release), after=("C-1.2", "C-5.2")),
             "O-2.2": Stage((proxy,), after=("O-2.1",)),
-            "O-3.1": Stage((runtime,), after=("O-2.2",)),
+            "O-3.1": Stage((runtime,), after=("C-1.2", "C-5.2", "O-2.2")),
         }
 
     def _simple_kbs(self) -> dict[str, Stage]:
-        """Step three, and the program of step four."""
+        """Step three."""
         host, wanted, lab = self._host, self._profile.kbs, self._lab
-        source = KbsSource(host, wanted, wanted.folder)
+        source = KbsSource(host, wanted)
         plugin = self._program("docker-compose-plugin", "docker compose version", "docker", "K-1.1")
         checkout = KbsCheckout(
             host,
@@ -175,9 +192,19 @@ class Guide:
         )
         return {
             "K-1.1": Stage((plugin,), after=("C-3.1",)),
-            "K-1.2": Stage((checkout,)),
-            "K-1.3": Stage((started,), after=("K-1.1", "K-1.2")),
-            "W-2.1": Stage((self._program("sevctl", "sevctl --version", "packages", "W-2.1"),)),
+            "K-1.2": Stage((self._git("K-1.2"), checkout)),
+            "K-1.3": Stage((started,), after=("C-3.1", "K-1.1", "K-1.2")),
+        }
+
+    def _workload(self) -> dict[str, Stage]:
+        """What lasts of step four: sevctl, the certificate chain, and the initrds beside the node's own."""
+        sevctl = self._program("sevctl", "sevctl --version", "packages", "W-2.1")
+        chain = ExportedChain(self._host, self._profile.certificate_chain)
+        return {
+            "W-2.1": Stage((sevctl,)),
+            "W-2.2": Stage((chain,), after=("P-3.3", "W-2.1")),
+            "W-3.1": Stage((self._artefacts.fetched("online"),)),
+            "W-4.1": Stage((self._artefacts.fetched("offline"),)),
         }
 
     def _started(self, unit: str, permission: str, clause: str) -> ServiceStarted:
@@ -187,6 +214,10 @@ class Guide:
         return InstalledProgram(
             self._host, self._packages, package, probe, permission=permission, clause=clause
         )
+
+    def _git(self, clause: str) -> InstalledProgram:
+        """Who clones a repository, or has kubectl fetch one, needs git; the guide takes it for granted."""
+        return self._program("git", "git --version", "packages", clause)
 
     def _after_reboot(self) -> None:
         self._cluster.close()

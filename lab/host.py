@@ -34,7 +34,7 @@ REBOOT_PACE = 2.0
 
 # Gives the new file what the old one had, or what was asked for, and puts it in the old one's place.
 # `cp --attributes-only` carries owner, mode, ACL and SELinux label; the label of a file that is new comes
-# from the system's policy where there is one.
+# from the system's policy, or from its folder where the host lacks policycoreutils.
 _PUT_IN_PLACE = """
 new=$1 target=$2 mode=$3 owner=$4
 trap 'rm -f -- "$new"' EXIT
@@ -49,7 +49,9 @@ fi
 sync -- "$new"
 existed=no; if [ -e "$target" ]; then existed=yes; fi
 mv --force --no-target-directory -- "$new" "$target"
-if [ "$existed" = no ] && [ -e /sys/fs/selinux/enforce ]; then restorecon -- "$target"; fi
+if [ "$existed" = no ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
+    restorecon -- "$target"
+fi
 sync -- "$(dirname -- "$target")"
 """
 

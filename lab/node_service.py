@@ -1,4 +1,4 @@
-"""Restarting containerd, with the node's own word that it came back."""
+"""The node's own word that it came back: after a restart of containerd, or of the host."""
 
 from __future__ import annotations
 
@@ -15,6 +15,28 @@ if TYPE_CHECKING:
     from lab.worker_nodes import WorkerNodes
 
 LEASES = "kube-node-lease"
+
+
+def wait_for_heartbeat(
+    cluster: Cluster, node: str, since: datetime, after_what: str, deadline: Deadline
+) -> None:
+    """Wait until the kubelet of a node says that it lives, after `since`. Raises DeadlineExceeded."""
+
+    def renewed(lease: dict[str, Any] | None, _: list[dict[str, Any]]) -> bool | None:
+        time = ((lease or {}).get("spec") or {}).get("renewTime")
+        return True if time and datetime.fromisoformat(time) > since else None
+
+    what = f"a heartbeat of {node} from after {after_what}"
+    cluster.wait("Lease", node, LEASES, renewed, what, deadline)
+
+
+def wait_until_ready(cluster: Cluster, node: str, deadline: Deadline) -> None:
+    """Wait until a node is Ready. Raises DeadlineExceeded."""
+
+    def ready(found: dict[str, Any] | None, _: list[dict[str, Any]]) -> bool | None:
+        return True if found and WorkerNode(found).not_ready is None else None
+
+    cluster.wait("Node", node, None, ready, f"{node} to be Ready", deadline)
 
 
 class NodeService:
@@ -41,26 +63,9 @@ class NodeService:
         if node is None:
             return
 
-        def renewed(lease: dict[str, Any] | None, _: list[dict[str, Any]]) -> bool | None:
-            time = ((lease or {}).get("spec") or {}).get("renewTime")
-            return True if time and datetime.fromisoformat(time) > since else None
-
-        self._cluster.wait(
-            "Lease",
-            node.name,
-            LEASES,
-            renewed,
-            what=f"a heartbeat of {node.name} from after containerd's restart",
-            deadline=Deadline(self._seconds),
-        )
-        self._cluster.wait(
-            "Node",
-            node.name,
-            None,
-            lambda found, _: True if found and WorkerNode(found).not_ready is None else None,
-            what=f"{node.name} to be Ready",
-            deadline=Deadline(self._seconds),
-        )
+        deadline = Deadline(self._seconds)
+        wait_for_heartbeat(self._cluster, node.name, since, "containerd's restart", deadline)
+        wait_until_ready(self._cluster, node.name, deadline)
 
     def _node(self) -> WorkerNode | None:
         """The SEV host's node; None where there is no cluster yet that could tell."""

@@ -6,17 +6,30 @@ api/v1beta1/ccruntime_types.go (the status), controllers/ccruntime_controller.go
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+
+from lab.errors import ApiRefused, NotProven
+from lab.node_service import LEASES
 
 if TYPE_CHECKING:
     from lab.cluster import Cluster
-    from lab.worker_nodes import WorkerNodes
+    from lab.deadline import Deadline
+    from lab.worker_nodes import WorkerNode, WorkerNodes
 
 NAMESPACE = "confidential-containers-system"
+DEFINITION = "ccruntimes.confidentialcontainers.org"
 CONTROLLER = "cc-operator-controller-manager"
 MANAGER, PROXY = "manager", "kube-rbac-proxy"
 # What the custom resource makes on every worker; before it there is neither.
 DAEMONS = ("cc-operator-daemon-install", "cc-operator-pre-install-daemon")
+NOT_FOUND = 404
+CRASHING, HOPELESS_RESTARTS = "CrashLoopBackOff", 5
+# The kubelet forgets that a container crashed once it ran for this long (Kubernetes, "Pod Lifecycle").
+STABLE_AFTER = timedelta(minutes=10)
+# How a container ended that was not there any more when containerd came back, such as after a reboot
+# (containerd 1.6, pkg/cri/server/restart.go).
+UNSEEN = "Unknown"
 
 
 class Operator:
@@ -51,15 +64,109 @@ class Operator:
         """The CcRuntime resources, of which there is one."""
         return self._cluster.list("CcRuntime")
 
+    def being_deleted(self) -> list[tuple[str, str]]:
+        """Kind and name of what an uninstallation under way deletes before the operator can be deployed."""
+        return [
+            (kind, name)
+            for kind, name in (("CustomResourceDefinition", DEFINITION), ("Namespace", NAMESPACE))
+            if is_being_deleted(self._cluster.get(kind, name))
+        ]
+
+    def wait_until_deleted(self, deadline: Deadline) -> None:
+        """Wait for the end of an uninstallation that is under way.
+
+        Raises NotProven where it cannot end by itself, DeadlineExceeded.
+        """
+        for kind, name in self.being_deleted():
+            if (runtimes := self.runtimes()) and not self.deployment():
+                waits = ", ".join(runtime["metadata"]["name"] for runtime in runtimes)
+                raise NotProven(
+                    f"{kind} {name} is being deleted, which waits for CcRuntime {waits}, and no operator is "
+                    "there to take off its finalizer: do so by kubectl edit ccruntime",
+                    owner="O-4.1",
+                )
+            self.wait_until_gone(kind, name, None, deadline)
+
+    def wait_until_runtimes_deleted(self, deadline: Deadline) -> None:
+        """Wait until CcRuntimes that are being deleted are gone. Raises DeadlineExceeded."""
+        for runtime in filter(is_being_deleted, self.runtimes()):
+            self.wait_until_gone("CcRuntime", runtime["metadata"]["name"], None, deadline)
+
+    def wait_until_gone(self, kind: str, name: str, namespace: str | None, deadline: Deadline) -> None:
+        """Watch an object until it, or its kind, is gone. Raises DeadlineExceeded with what was seen last."""
+
+        def gone(found: dict[str, Any] | None, _: list[dict[str, Any]]) -> bool | None:
+            return True if found is None else None
+
+        try:
+            self._cluster.wait(kind, name, namespace, gone, f"{kind} {name} to be gone", deadline)
+        except ApiRefused as refusal:
+            if refusal.status != NOT_FOUND:
+                raise
+
+    def daemon_objects(self) -> list[dict[str, Any]]:
+        """What there is of its daemons: the DaemonSets and their pods, each with its kind."""
+        pods = [pod for pod in self._cluster.list("Pod", NAMESPACE) if not owned_by(pod, CONTROLLER)]
+        sets = self._cluster.list("DaemonSet", NAMESPACE)
+        return [{**item, "kind": "DaemonSet"} for item in sets] + [{**item, "kind": "Pod"} for item in pods]
+
+    def hindrance(self) -> str | None:
+        """Why it cannot go on with what it does; None where nothing tells that."""
+        deployment = self.deployment()
+        if deployment is None:
+            return f"there is no {CONTROLLER}"
+        if not (deployment.get("status") or {}).get("availableReplicas"):
+            return f"{CONTROLLER} has no pod that is available"
+        for pod in self.daemon_objects():
+            for state in (pod.get("status") or {}).get("containerStatuses") or []:
+                reason = ((state.get("state") or {}).get("waiting") or {}).get("reason")
+                if reason == CRASHING and int(state.get("restartCount") or 0) >= HOPELESS_RESTARTS:
+                    return f"{pod['metadata']['name']} crashes over and over ({reason})"
+        return None
+
     def pod_faults(self) -> list[str]:
-        """What is wrong with the operator's pods (guide: 注意这三个pod都要存在，且STATUS都要为Running)."""
-        pods = self._cluster.list("Pod", NAMESPACE)
-        faults = _faults(CONTROLLER, [pod for pod in pods if _owned_by(pod, CONTROLLER)], containers=2)
-        for daemon in DAEMONS if self.runtimes() else ():
-            for node in self._nodes.workers():
-                mine = [p for p in pods if _owned_by(p, daemon) and p["spec"].get("nodeName") == node.name]
-                faults += _faults(f"{daemon} on {node.name}", mine, containers=1)
+        """What is wrong with the operator's pods (guide: 注意这三个pod都要存在，且STATUS都要为Running).
+
+        Raises NotProven where no node is a worker: there the daemons have nowhere to be.
+        """
+        pods, now = self._cluster.list("Pod", NAMESPACE), self._now()
+        faults = _faults(CONTROLLER, [pod for pod in pods if owned_by(pod, CONTROLLER)], 2, now)
+        if not self.runtimes():
+            return faults
+        for node in self.workers():
+            for daemon in DAEMONS:
+                mine = [p for p in pods if owned_by(p, daemon) and p["spec"].get("nodeName") == node.name]
+                faults += _faults(f"{daemon} on {node.name}", mine, 1, now)
         return faults
+
+    def installation_faults(self) -> list[str]:
+        """What is wrong with the installation on the workers (clause O-3.1). Raises NotProven without one."""
+        runtimes = self.runtimes()
+        if len(runtimes) != 1:
+            names = ", ".join(each["metadata"]["name"] for each in runtimes) or "none"
+            return [f"there should be one CcRuntime, found {names}"]
+        if fault := installation_fault(runtimes[0]):
+            return [fault]
+        done = runtimes[0]["status"]["installationStatus"]["completed"].get("completedNodesList") or []
+        missing = [node.name for node in self.workers() if node.name not in done]
+        return [f"not installed on {name}, which is a worker" for name in missing]
+
+    def workers(self) -> list[WorkerNode]:
+        """The nodes that it installs on. Raises NotProven where there is none."""
+        workers = self._nodes.workers()
+        if not workers:
+            raise NotProven("no node carries the worker label with an empty value", owner="C-5.2")
+        return workers
+
+    def _now(self) -> datetime | None:
+        """The cluster's time, as its nodes last told it; None where none did."""
+        times = [(each.get("spec") or {}).get("renewTime") for each in self._cluster.list("Lease", LEASES)]
+        return max((datetime.fromisoformat(time) for time in times if time), default=None)
+
+
+def is_being_deleted(item: dict[str, Any] | None) -> bool:
+    """Whether an object was deleted, and is not gone yet."""
+    return item is not None and "deletionTimestamp" in item["metadata"]
 
 
 def containers_of(deployment: dict[str, Any]) -> list[dict[str, Any]]:
@@ -73,6 +180,8 @@ def installation_fault(runtime: dict[str, Any] | None) -> str | None:
 
     The status never tells of a failure: that shows in the daemons' pods.
     """
+    if runtime and is_being_deleted(runtime):
+        return f"CcRuntime {runtime['metadata']['name']} is being deleted"
     status = (runtime or {}).get("status") or {}
     total = int(status.get("totalNodesCount") or 0)
     completed = ((status.get("installationStatus") or {}).get("completed") or {}).get(
@@ -83,26 +192,37 @@ def installation_fault(runtime: dict[str, Any] | None) -> str | None:
     return f"installed on {completed} of {total} nodes" if runtime else "there is no CcRuntime"
 
 
-def _owned_by(pod: dict[str, Any], name: str) -> bool:
-    """Whether a controller of this name, or a ReplicaSet of it, owns the pod."""
-    owners = pod["metadata"].get("ownerReferences") or []
+def owned_by(item: dict[str, Any], name: str) -> bool:
+    """Whether a controller of this name, or a ReplicaSet of it, owns the object."""
+    owners = item["metadata"].get("ownerReferences") or []
     return any(owner["name"] == name or owner["name"].rpartition("-")[0] == name for owner in owners)
 
 
-def _faults(what: str, pods: list[dict[str, Any]], *, containers: int) -> list[str]:
-    alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+def _faults(what: str, pods: list[dict[str, Any]], containers: int, now: datetime | None) -> list[str]:
+    alive = [pod for pod in pods if not is_being_deleted(pod)]
     if len(alive) != 1:
         return [f"{what}: {len(alive)} pods instead of one"]
     status = alive[0].get("status", {})
-    if status.get("phase") != "Running":
-        return [f"{what}: {status.get('phase', 'Unknown')}"]
     states = status.get("containerStatuses", [])
+    waiting = [
+        f", {state['name']} waits: {reason}"
+        for state in states
+        if (reason := state.get("state", {}).get("waiting", {}).get("reason"))
+    ]
+    if status.get("phase") != "Running":
+        return [f"{what}: {status.get('phase', 'Unknown')}{''.join(waiting)}"]
     ready = sum(bool(state.get("ready")) for state in states)
     if ready != containers or len(states) != containers:
-        waiting = [
-            reason for state in states if (reason := state.get("state", {}).get("waiting", {}).get("reason"))
-        ]
-        return [
-            f"{what}: {ready}/{containers} containers ready{''.join(f', {reason}' for reason in waiting)}"
-        ]
-    return []
+        return [f"{what}: {ready}/{containers} containers ready{''.join(waiting)}"]
+    return [f"{what}: {told}" for state in states if (told := _restarted(state, now))]
+
+
+def _restarted(state: dict[str, Any], now: datetime | None) -> str | None:
+    """What tells that a container, though it runs, is one that keeps ending; None where nothing does."""
+    ended = state.get("lastState", {}).get("terminated") or {}
+    if now is None or not ended.get("finishedAt") or ended.get("reason") == UNSEEN:
+        return None
+    if now - datetime.fromisoformat(ended["finishedAt"]) > STABLE_AFTER:
+        return None
+    count, code = state.get("restartCount"), ended.get("exitCode")
+    return f"{state['name']} was restarted {count} times, at {ended['finishedAt']} last (exit code {code})"

@@ -64,6 +64,16 @@ class OperatorRelease(Section):
     """The image of its controller, which tells the release."""
     rbac_proxy_image: Text
     """The image of the proxy beside it that can be reached."""
+    installed_folders: list[HostPath]
+    """The folders on a host that are the installer's."""
+    installed_files: list[Text]
+    """Patterns of the other files that it puts on a host."""
+    removed_files: list[Text]
+    """Patterns of what of all that an uninstallation must remove; the rest is reported where it stays."""
+    node_labels: list[Text]
+    """The labels that it puts on nodes."""
+    other_daemons: list[Name]
+    """Its daemons beside those that install."""
 
 
 class Kata(Section):

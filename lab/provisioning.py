@@ -72,7 +72,9 @@ class Provisioning:
         self._permissions = permissions
         self._record = record
         self._settled: set[str] = set()
+        self._undone: set[str] = set()
         self._failed: dict[str, NotProven] = {}
+        self.unsettled = 0
 
     def ensure(self, change: Change) -> None:
         """Make sure that a change holds.
@@ -117,6 +119,15 @@ class Provisioning:
     def unsettle(self) -> None:
         """Look at everything again from now on: something happened that may have undone what was settled."""
         self._settled.clear()
+        self.unsettled += 1
+
+    def undo(self) -> None:
+        """As `unsettle`, where a scenario is about to undo it on purpose, such as by uninstalling.
+
+        What held before and has to be made again then is given back to the lab, and does not change it.
+        """
+        self._undone |= self._settled
+        self.unsettle()
 
     def _refusal(self, change: Change, before: Sight) -> NotProven | None:
         """Why a change that is needed may not be made."""
@@ -160,6 +171,7 @@ class Provisioning:
                 changed=not before.holds,
                 verified_by=f"looking at {change.looks_at} again",
                 undone_by=change.undone_by,
+                kind="borrowed" if change.name in self._undone and not before.holds else "convergence",
                 applied=applied,
                 seconds=time.monotonic() - started,
             )

@@ -6,17 +6,22 @@ Source: simple-kbs 0.1.1, docker-compose.yml, Dockerfile.simple-kbs and default_
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from typing import TYPE_CHECKING, Final
 
 from simlab import addresses
+from simlab.internet import git_objects
 
 if TYPE_CHECKING:
+    from simlab.internet.git_objects import Snapshot
     from simlab.layout import Layout
 
 PROJECT: Final = "simple-kbs"
 NETWORK: Final = f"{PROJECT}_default"
 FOLDER: Final = f"/root/{PROJECT}"
 TAG: Final = "0.1.1"
+REPOSITORY: Final = "confidential-containers/simple-kbs"
 
 DATABASE_NAME: Final = "simple_kbs"
 DATABASE_USER: Final = "kbsuser"
@@ -29,9 +34,6 @@ _TENANT_POLICY: Final = {
     "min_fw_api_minor": 0,
     "allowed_build_ids": [],
 }
-
-# The guide: git checkout -b "branch_${simple_kbs_tag}" "${simple_kbs_tag}".
-_GIT_HEAD: Final = f"ref: refs/heads/branch_{TAG}\n"
 
 _COMPOSE_FILE: Final = f"""\
 services:
@@ -66,12 +68,22 @@ def server_environment() -> dict[str, str]:
 
 
 def clone(layout: Layout) -> None:
-    """Write what `git clone` and `git checkout` leave on the host."""
+    """Do as the guide's `git clone` and `git checkout` on the host."""
     folder = layout.host / FOLDER.lstrip("/")
-    (folder / ".git").mkdir(parents=True)
-    (folder / ".git/HEAD").write_text(_GIT_HEAD)
-    (folder / "docker-compose.yml").write_text(_COMPOSE_FILE)
-    (folder / "default_policy.json").write_text(_policy())
+    commit = snapshot()
+
+    def git(*words: str, given: bytes = b"") -> None:
+        command = ["git", "-C", str(folder), *words]
+        environment = os.environ | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+        subprocess.run(command, input=given, env=environment, check=True, capture_output=True)
+
+    folder.mkdir(parents=True)
+    git("init", "--quiet", "--initial-branch=main")
+    git("unpack-objects", "-q", given=commit.pack)
+    git("remote", "add", "origin", f"https://github.com/{REPOSITORY}.git")
+    for ref in ("refs/heads/main", "refs/remotes/origin/main", f"refs/tags/{TAG}"):
+        git("update-ref", ref, commit.commit)
+    git("checkout", "--quiet", "-b", f"branch_{TAG}", TAG)
 
 
 def create_container_folder(layout: Layout) -> None:
@@ -80,9 +92,10 @@ def create_container_folder(layout: Layout) -> None:
     (layout.kbs / "default_policy.json").write_text(_policy())
 
 
-def repository() -> dict[str, bytes]:
-    """Return the files of simple-kbs' repository, as far as docker compose looks at them."""
-    return {"docker-compose.yml": _COMPOSE_FILE.encode(), "default_policy.json": _policy().encode()}
+def snapshot() -> Snapshot:
+    """Return the release's commit, with the files that docker compose looks at."""
+    files = {"docker-compose.yml": _COMPOSE_FILE.encode(), "default_policy.json": _policy().encode()}
+    return git_objects.snapshot(files, f"Release {TAG}")
 
 
 def _policy() -> str:

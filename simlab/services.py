@@ -19,11 +19,11 @@ from simlab.docker_run import Wish
 from simlab.engine import Engine
 from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
-from simlab.internet import git, git_objects
+from simlab.internet import git
 from simlab.machine import access, disk, kernel, labfile, sandbox, skeleton, systemd
 from simlab.machine.front_door import FrontDoor
 from simlab.machine.power import Power
-from simlab.machine.software import repositories
+from simlab.machine.software import operator_sdk, repositories
 from simlab.operator import archive
 from simlab.operator import images as operator_images
 from simlab.psp import platform
@@ -317,8 +317,8 @@ def _publish_images(layout: Layout) -> None:
     catalog.publish(layout, Path(busybox))
     operator_images.publish(layout)
     archive.publish(layout)
-    simple_kbs = git_objects.snapshot(compose.repository(), f"Release {compose.TAG}")
-    git.publish(layout.world / "git", "confidential-containers/simple-kbs", compose.TAG, simple_kbs)
+    operator_sdk.publish(layout)
+    git.publish(layout.world / "git", compose.REPOSITORY, compose.TAG, compose.snapshot())
 
 
 async def _nothing() -> None:

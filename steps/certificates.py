@@ -7,12 +7,6 @@ from pytest_bdd import given, then
 from lab.platform import Platform
 
 
-@given("the SEV certificate chain was exported")
-def export_chain(platform: Platform) -> None:
-    """Convergence: `sevctl export --full` where there is none yet."""
-    platform.ensure_exported()
-
-
 @given("the platform's SEV certificate chain is exported and verifies")
 def require_good_chain(platform: Platform) -> None:
     """Precondition: clause W-2.2 owns the fact."""

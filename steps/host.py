@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from pytest_bdd import given, parsers, then
 
 from lab.boot import Boot
+from lab.changes.operator_sdk import installed_version
 from lab.changes.repositories import BaseRelease
 from lab.containerd import ContainerdConfiguration
 from lab.convergence import Convergence
@@ -17,10 +20,10 @@ from lab.profile import Profile
 from lab.services import Services
 
 
-@given(parsers.parse("the guide was followed for {clause}"))
-def follow_guide(convergence: Convergence, clause: str) -> None:
-    """Convergence: what the clause is made by, and what it builds on, where it is missing."""
-    convergence.reach(clause)
+@given(parsers.parse("the guide was followed for {clauses}"))
+def follow_guide(convergence: Convergence, clauses: str) -> None:
+    """Convergence: what each clause is made by, and what it builds on, where it is missing."""
+    convergence.reach(*re.split(", | and ", clauses))
 
 
 @then("the operating system is the profile's")
@@ -138,6 +141,13 @@ def permit_all(services: Services) -> None:
     """Clause C-1.2."""
     mode = services.selinux()
     assert mode in {"Disabled", "Permissive"}, f"SELinux is {mode}"
+
+
+@then("operator-sdk tells the profile's version")
+def have_operator_sdk(host: Host, profile: Profile) -> None:
+    """Clause C-2.1: it is executed."""
+    found, wanted = installed_version(host), profile.cluster.operator_sdk
+    assert found == wanted, f"operator-sdk is {found or 'not installed, or does not run'}, not {wanted}"
 
 
 @then("docker is running, and its server answers")

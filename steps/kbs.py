@@ -7,12 +7,29 @@ import uuid
 from pytest_bdd import given, parsers, then, when
 
 from lab.broker import Broker
+from lab.changes.kbs import KbsSource
 from lab.confidential import ConfidentialPods, KbcName
+from lab.host import Host
 from lab.kata import KataConfiguration
 from lab.launch_policy import LaunchPolicies, another_digest
 from lab.launches import Launch
 from lab.outcome import Pod
 from lab.profile import Profile
+
+
+@then("docker compose tells its version")
+def have_compose(host: Host) -> None:
+    """Clause K-1.1: the plugin is executed."""
+    asked = host.run("docker compose version", check=False, reads=True)
+    assert asked.succeeded, f"docker has no plugin compose: {asked.stderr.strip()}"
+
+
+@then("simple-kbs is checked out at the profile's tag")
+def be_at_tag(host: Host, profile: Profile) -> None:
+    """Clause K-1.2: the folder is the running containers', or else the guide's."""
+    source = KbsSource(host, profile.kbs)
+    tag = source.tag()
+    assert tag == profile.kbs.tag, f"{source.folder()} is at {tag or 'no tag'}, not at {profile.kbs.tag}"
 
 
 @given("simple-kbs answers")

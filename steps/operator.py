@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pytest_bdd import then
+from pytest_bdd import given, then, when
 
 from lab.labfile import LabFile
-from lab.operator import MANAGER, PROXY, Operator, installation_fault
+from lab.operator import MANAGER, PROXY, Operator
 from lab.profile import Profile
 from lab.registry import Registry
+from lab.uninstallation import Outcome, Uninstallation
 
 
 @then("a container that is up publishes port 5000")
@@ -40,10 +41,8 @@ def reach_proxy_image(operator: Operator, lab: LabFile, profile: Profile) -> Non
 @then("the one CcRuntime tells that it is installed on every node")
 def install_runtime(operator: Operator) -> None:
     """Clause O-3.1."""
-    runtimes = operator.runtimes()
-    assert len(runtimes) == 1, f"CcRuntimes: {[each['metadata']['name'] for each in runtimes]}"
-    fault = installation_fault(runtimes[0])
-    assert fault is None, fault
+    faults = operator.installation_faults()
+    assert faults == [], "; ".join(faults)
 
 
 @then("the controller, and on every worker both daemons, are Running with all containers ready")
@@ -51,3 +50,40 @@ def run_pods(operator: Operator) -> None:
     """Clause O-2.3."""
     faults = operator.pod_faults()
     assert faults == [], "; ".join(faults)
+
+
+@when("the operator is uninstalled, as the guide does", target_fixture="uninstalled")
+def uninstall(uninstallation: Uninstallation) -> Outcome:
+    """Both of the guide's commands, between two pictures of host and cluster."""
+    return uninstallation.perform()
+
+
+@then("what the uninstallation leaves behind is reported")
+def report_remainder(uninstallation: Uninstallation) -> None:
+    """Clause O-4.1: files that stay, and edits of others that do not, become findings."""
+    uninstallation.tell_left_behind()
+
+
+@then("what it should have removed is gone")
+def remove_all(uninstalled: Outcome) -> None:
+    """Clause O-4.1."""
+    assert uninstalled.stuck == [], "; ".join(uninstalled.stuck)
+    assert uninstalled.kept == [], f"still there: {'; '.join(uninstalled.kept)}"
+
+
+@then("what others own on host and cluster is as it was")
+def leave_others(uninstalled: Outcome) -> None:
+    """Clause O-4.1."""
+    assert uninstalled.harmed == [], "; ".join(uninstalled.harmed)
+
+
+@given("the operator was uninstalled, which O-4.1 proves")
+def require_uninstalled(uninstallation: Uninstallation) -> None:
+    """Precondition: clause O-4.1 owns the fact."""
+    uninstallation.require_performed()
+
+
+@then("stock files that came back in the place of others are reported")
+def report_stock(uninstallation: Uninstallation) -> None:
+    """Clause O-4.2: an initrd or a configuration that was there before is lost, and the reader must know."""
+    uninstallation.tell_replaced()

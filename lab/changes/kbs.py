@@ -27,10 +27,9 @@ WORKING_FOLDER = '{{index .Config.Labels "com.docker.compose.project.working_dir
 class KbsSource:
     """The checkout of simple-kbs: that of the running containers, else where the guide puts it."""
 
-    def __init__(self, host: Host, wanted: StockKbs, folder: str) -> None:
+    def __init__(self, host: Host, wanted: StockKbs) -> None:
         self._host = host
         self._wanted = wanted
-        self._folder = folder
 
     def running(self, pattern: str) -> list[str]:
         """Names of running containers that match."""
@@ -45,7 +44,7 @@ class KbsSource:
             ).stdout.strip()
             if told.startswith("/"):
                 return told
-        return self._folder
+        return self._wanted.folder
 
     def tag(self) -> str | None:
         """The tag that is checked out; None where there is no checkout, or another commit."""

@@ -23,18 +23,26 @@ class OperatorDeployed(Described):
     permission = "operator"
     clause = "O-2.1"
 
-    def __init__(self, operator: Operator, kubectl: Kubectl, source: str, image: str) -> None:
-        """`source` is a kustomization, as kubectl takes it; `image` the manager's in this release."""
+    def __init__(
+        self, operator: Operator, kubectl: Kubectl, source: str, image: str, *, seconds: float
+    ) -> None:
+        """`source` is a kustomization, as kubectl takes it; `image` the manager's in this release.
+
+        `seconds` is how long what is being deleted may take to be gone.
+        """
         self.name = f"deploy the operator from {source}"
         self.undone_by = f"kubectl delete -k {source}"
         self._operator = operator
         self._kubectl = kubectl
         self._source = source
         self._image = image
+        self._seconds = seconds
 
     def look(self) -> Sight:
         """The manager's image, whichever registry it comes from, tells the release."""
         try:
+            if deleting := self._operator.being_deleted():
+                return Sight(holds=False, found=f"being deleted: {', '.join(map(' '.join, deleting))}")
             found = self._operator.images().get(MANAGER)
         except LabError as error:
             return Sight(holds=False, found=str(error))
@@ -42,7 +50,8 @@ class OperatorDeployed(Described):
         return Sight(holds, found or "not deployed")
 
     def apply(self) -> None:
-        """As the guide does."""
+        """As the guide does; an uninstallation that is still under way ends first."""
+        self._operator.wait_until_deleted(Deadline(self._seconds))
         self._kubectl.apply(self._source)
 
 
@@ -102,6 +111,8 @@ class RuntimeInstalled(Described):
 
     def apply(self) -> None:
         """As the guide does, then watch the resource until its installation is complete."""
+        deadline = Deadline(self._seconds)
+        self._operator.wait_until_runtimes_deleted(deadline)
         if not self._operator.runtimes():
             self._kubectl.apply(self._source)
         runtimes = self._operator.runtimes()
@@ -109,8 +120,9 @@ class RuntimeInstalled(Described):
             raise LabError(f"{self._source} was applied, and made no CcRuntime")
 
         def complete(runtime: dict[str, Any] | None, _: list[dict[str, Any]]) -> bool | None:
-            return True if installation_fault(runtime) is None else None
+            # It makes the RuntimeClasses after that, and tells of them last.
+            made = ((runtime or {}).get("status") or {}).get("runtimeClass")
+            return True if made and installation_fault(runtime) is None else None
 
         name = runtimes[0]["metadata"]["name"]
-        deadline = Deadline(self._seconds)
         self._cluster.wait("CcRuntime", name, None, complete, f"CcRuntime {name} to be installed", deadline)

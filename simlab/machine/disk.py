@@ -5,7 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from simlab.machine.software import base, docker, grub, kernels, kubernetes, repositories
+from simlab.machine.software import (
+    base,
+    docker,
+    grub,
+    kernels,
+    kubernetes,
+    operator_sdk,
+    repositories,
+)
 from simlab.machine.system import bls, grubenv, rpmdb, units
 from simlab.stages import Stage
 
@@ -46,6 +54,8 @@ def write(layout: Layout, stage: Stage) -> None:
     )
     _configure_repositories(root / "etc/yum.repos.d", stage)
     _install(root, _packages(stage))
+    if stage >= Stage.CLUSTER:
+        operator_sdk.install(root)
     # As a cluster's administrator leaves them; docker is started and not enabled, as by the guide.
     for name in ("containerd.service", "kubelet.service", "tmp.mount"):
         if unit := units.find(root, name):

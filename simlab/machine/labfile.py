@@ -8,6 +8,7 @@ import tomlkit
 
 from simlab import artifacts, compose
 from simlab.machine import access
+from simlab.machine.software import operator_sdk
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
@@ -62,7 +63,8 @@ def write(layout: Layout, ssh_port: int) -> None:
                 ("initrd_online", artifacts.DEMO_ONLINE),
                 ("initrd_offline", artifacts.DEMO_OFFLINE),
             )
-        },
+        }
+        | {"operator_sdk": {"url": operator_sdk.URL, "sha256": operator_sdk.SHA256}},
         "pins": {
             "firmware": digests[artifacts.FIRMWARE],
             "kernel": digests[artifacts.KERNEL_SEV],

@@ -6,7 +6,7 @@ import pytest
 
 from lab.changes.described import Described
 from lab.convergence import Convergence, Stage
-from lab.errors import CommandFailed, NotProven
+from lab.errors import CommandFailed, LabError, NotProven
 from lab.labfile import Permissions
 from lab.provisioning import Mode, Provisioning, Sight
 from lab.record import MemoryRecord
@@ -76,6 +76,39 @@ def test_without_apply_a_scenario_is_left_to_its_own_assertions(mode: Mode) -> N
     lab, _, record = convergence(mode)
     lab.reach("C-2")
     assert (MADE, record.operations) == ([], [])
+
+
+class Undoing(Part):
+    """Making it undoes another change, as a reboot does."""
+
+    undone: Part | None = None
+    provisioning: Provisioning | None = None
+
+    def apply(self) -> None:
+        super().apply()
+        assert self.undone
+        assert self.provisioning
+        self.undone.there = False
+        self.provisioning.unsettle()
+
+
+def test_what_a_later_clause_undoes_is_made_again() -> None:
+    started, reboot = Part("start"), Undoing("reboot")
+    lab, provisioning, _ = convergence(Mode.APPLY)
+    reboot.undone, reboot.provisioning = started, provisioning
+    lab = Convergence(provisioning, {"C-1": Stage((started,)), "W-2": Stage((reboot,))})
+    lab.reach("C-1", "W-2")
+    assert MADE == ["start", "reboot", "start"]
+
+
+def test_changes_that_undo_each_other_come_to_an_end() -> None:
+    lab, provisioning, _ = convergence(Mode.APPLY)
+    one, other = Undoing("one"), Undoing("other")
+    one.undone, other.undone = other, one
+    one.provisioning = other.provisioning = provisioning
+    lab = Convergence(provisioning, {"C-1": Stage((one,)), "C-2": Stage((other,))})
+    with pytest.raises(LabError, match="C-1, C-2 undo each other"):
+        lab.reach("C-1", "C-2")
 
 
 def test_it_stops_at_the_first_that_may_not_be_made_with_one_cause_for_all() -> None:

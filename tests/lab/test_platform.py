@@ -25,14 +25,7 @@ class SevctlHost:
         self.asked += 1
         if isinstance(self.outcome, DeadlineExceeded):
             raise self.outcome
-        return Result(command, self.outcome, b"", b"said on stderr", 0.1)
-
-    def read_file(self, path: str) -> bytes:
-        return chain(PARTS)
-
-    def make_directory(self, path: str, mode: int) -> None: ...
-
-    def remove_file(self, path: str) -> None: ...
+        return Result(command, self.outcome, chain(PARTS), b"said on stderr", 0.1)
 
 
 def platform(host: SevctlHost) -> Platform:
@@ -40,7 +33,6 @@ def platform(host: SevctlHost) -> Platform:
         lab=cast("Any", SimpleNamespace(platform=SimpleNamespace(root="amd"))),
         profile=cast("Any", SimpleNamespace(certificate_chain="/opt/sev/cert_chain.cert")),
         host=cast("Any", host),
-        provisioning=cast("Any", None),
         record=MemoryRecord(),
     )
 

@@ -104,3 +104,22 @@ def test_a_permission_that_is_not_given_is_named() -> None:
     assert switch.applied == 0
     provisioning(Mode.APPLY, MemoryRecord(), reboot=True).ensure(switch)
     assert switch.applied == 1
+
+
+def test_what_a_scenario_undid_is_given_back_and_does_not_count_as_changed() -> None:
+    record, undone, missing = MemoryRecord(), Switch(on=True), Switch(on=False)
+    missing.name = "turn another switch"
+    changes = provisioning(Mode.APPLY, record)
+    changes.ensure(undone)
+    changes.undo()
+    changes.ensure(undone)
+    undone.on = False
+    changes.undo()
+    changes.ensure(undone)
+    changes.ensure(missing)
+    assert [(entry.kind, entry.changed) for entry in record.operations] == [
+        ("convergence", False),
+        ("convergence", False),
+        ("borrowed", True),
+        ("convergence", True),
+    ]

@@ -91,7 +91,10 @@ PACKAGES: Final = (
     Package(
         *("policycoreutils", "2.9", "19.an8"),
         summary="SELinux policy core utilities",
-        files=program("sestatus", "selinux", "sestatus"),
+        files={
+            **program("sestatus", "selinux", "sestatus"),
+            **program("restorecon", "selinux", "restorecon"),
+        },
     ),
     Package(
         *("libselinux-utils", "2.9", "5.an8"),

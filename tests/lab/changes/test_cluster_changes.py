@@ -3,79 +3,28 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.changes.nodes import WorkerLabel
 from lab.changes.operator import OperatorDeployed, ProxyImage, RuntimeInstalled
-from lab.errors import DeadlineExceeded, NotProven, Unreachable
+from lab.errors import DeadlineExceeded, NotProven
 from lab.kubectl import Kubectl
 from lab.node_service import NodeService
 from lab.operator import CONTROLLER, DAEMONS, Operator, installation_fault
 from lab.worker_nodes import WorkerNodes
+from tests.lab.objects_cluster import LABEL, ObjectsCluster, node, pod, runtime
 from tests.lab.said import SayingHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.cluster import Cluster
     from lab.labfile import LabFile
 
-WORKER = "node.example.org/worker"
 SSH = {"host": "h", "known_hosts": "/dev/null"}
 MANAGER_IMAGE = "quay.io/confidential-containers/operator:v0.2.0"
 PROXY_IMAGE = "quay.io/brancz/kube-rbac-proxy:v0.13.0"
-
-
-@dataclass
-class ObjectsCluster:
-    objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    patches: list[Any] = field(default_factory=list)
-    gone: bool = False
-
-    def list(self, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
-        if self.gone:
-            raise Unreachable("cluster", "connection refused")
-        return self.objects.get(kind, [])
-
-    def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
-        return next((each for each in self.list(kind) if each["metadata"]["name"] == name), None)
-
-    def patch(self, kind: str, name: str, changes: dict[str, Any], namespace: str | None = None) -> None:
-        self.patches.append(changes)
-        found = self.get(kind, name)
-        assert found is not None
-        if kind == "Node":
-            found["metadata"].setdefault("labels", {}).update(changes["metadata"]["labels"])
-        else:
-            found["spec"]["template"]["spec"]["containers"] = changes["spec"]["template"]["spec"][
-                "containers"
-            ]
-
-    def wait(
-        self,
-        kind: str,
-        name: str,
-        namespace: str | None,
-        settled: Callable[..., Any],
-        what: str,
-        deadline: Any,
-    ) -> Any:
-        for _ in range(3):
-            if (result := settled(self.get(kind, name), [])) is not None:
-                return result
-        raise DeadlineExceeded(what)
-
-    @property
-    def as_cluster(self) -> Cluster:
-        return self  # type: ignore[return-value]
-
-
-def node(name: str = "sev-1", **labels: str) -> dict[str, Any]:
-    status = {"conditions": [{"type": "Ready", "status": "True"}]}
-    return {"metadata": {"name": name, "labels": labels}, "status": status}
 
 
 def deployment(manager: str = MANAGER_IMAGE, proxy: str = PROXY_IMAGE) -> dict[str, Any]:
@@ -89,21 +38,13 @@ def deployment(manager: str = MANAGER_IMAGE, proxy: str = PROXY_IMAGE) -> dict[s
     }
 
 
-def runtime(completed: int, total: int) -> dict[str, Any]:
-    status = {
-        "totalNodesCount": total,
-        "installationStatus": {"completed": {"completedNodesCount": completed}},
-    }
-    return {"metadata": {"name": "ccruntime-sample"}, "status": status}
-
-
 @pytest.fixture
 def nodes_of(lab_of: Callable[..., LabFile]) -> Callable[[ObjectsCluster], WorkerNodes]:
-    return lambda cluster: WorkerNodes(lab_of(SSH), cluster.as_cluster, WORKER)
+    return lambda cluster: WorkerNodes(lab_of(SSH), cluster.as_cluster, LABEL)
 
 
 def test_the_worker_label_gets_the_empty_value(nodes_of: Any) -> None:
-    cluster = ObjectsCluster({"Node": [node(**{WORKER: "true"})]})
+    cluster = ObjectsCluster({"Node": [node(**{LABEL: "true"})]})
     change = WorkerLabel(cluster.as_cluster, nodes_of(cluster))
     assert change.look().found == "no node has it with an empty value"
     change.apply()
@@ -116,7 +57,7 @@ def test_the_operator_is_told_by_its_managers_image(nodes_of: Any, lab_of: Calla
     cluster, host = ObjectsCluster(), SayingHost({"kubectl": ""})
     kubectl = Kubectl(lab_of(SSH), host.as_host)
     change = OperatorDeployed(
-        Operator(cluster.as_cluster, nodes_of(cluster)), kubectl, "SOURCE?ref=v", MANAGER_IMAGE
+        Operator(cluster.as_cluster, nodes_of(cluster)), kubectl, "SOURCE?ref=v", MANAGER_IMAGE, seconds=1
     )
     assert change.look().found == "not deployed"
     change.apply()
@@ -174,22 +115,11 @@ def test_the_custom_resource_is_made_once_and_waited_for(
     assert len(host.commands) == 1
 
 
-def pod(
-    owner: str, number: int, *, ready: int, of: int, phase: str = "Running", where: str = "sev-1"
-) -> dict[str, Any]:
-    states = [{"ready": i < ready, "state": {}} for i in range(of)]
-    return {
-        "metadata": {"name": f"{owner}-{number}", "ownerReferences": [{"name": owner}]},
-        "spec": {"nodeName": where},
-        "status": {"phase": phase, "containerStatuses": states},
-    }
-
-
 def test_the_three_pods_are_all_needed_and_ready(nodes_of: Any) -> None:
     number = itertools.count()
     controller = pod(f"{CONTROLLER}-56cb4d5ff5", next(number), ready=2, of=2)
     daemons = [pod(name, next(number), ready=1, of=1) for name in DAEMONS]
-    cluster = ObjectsCluster({"Node": [node(**{WORKER: ""})], "Pod": [controller], "CcRuntime": []})
+    cluster = ObjectsCluster({"Node": [node(**{LABEL: ""})], "Pod": [controller], "CcRuntime": []})
     operator = Operator(cluster.as_cluster, nodes_of(cluster))
     assert operator.pod_faults() == []  # before the custom resource there are no daemons
     cluster.objects["CcRuntime"] = [runtime(1, 1)]

@@ -140,7 +140,7 @@ WANTED = StockKbs(
 
 
 def checkout(host: SayingHost) -> KbsCheckout:
-    source = KbsSource(host.as_host, WANTED, WANTED.folder)
+    source = KbsSource(host.as_host, WANTED)
     return KbsCheckout(host.as_host, source, WANTED.repository, WANTED.tag, seconds=9)
 
 
@@ -189,7 +189,7 @@ def test_simple_kbs_is_started_and_waited_for() -> None:
 
     change = KbsStarted(
         host=host.as_host,
-        source=KbsSource(host.as_host, WANTED, WANTED.folder),
+        source=KbsSource(host.as_host, WANTED),
         wanted=WANTED,
         require_answer=require_answer,
         record=MemoryRecord(),

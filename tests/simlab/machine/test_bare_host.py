@@ -30,6 +30,11 @@ sed -i 's/$releasever/8.5/' AnolisOS-BaseOS.repo
 echo y | yum downgrade grub2-efi
 """
 ARGUMENTS = 'grubby --update-kernel=ALL --args="mem_encrypt=on kvm_amd.sev=1"'
+OPERATOR_SDK = """
+sdk=https://github.com/operator-framework/operator-sdk/releases/download/v1.23.0/operator-sdk_linux_amd64
+wget -q -O /usr/local/bin/operator-sdk "$sdk"
+sudo chmod +x /usr/local/bin/operator-sdk
+"""
 DOCKER = """
 yum-config-manager --add-repo https://download.docker.com/linux/centos/docker-ce.repo
 yum install -y containerd.io docker-ce docker-ce-cli
@@ -88,6 +93,9 @@ def test_the_guides_prerequisites_and_step_one(bare: Keeper) -> None:
     assert bare.output("grubby --info=ALL | grep -c 'mem_encrypt=on kvm_amd.sev=1'") == "2\n"
     bare.output("service firewalld stop; setenforce 0")
     assert bare.output("getenforce; systemctl is-active firewalld || true") == "Permissive\ninactive\n"
+    assert "lstat(/gone) failed" in str(bare.run("restorecon -- /root /gone").stderr)
+    bare.output(OPERATOR_SDK)
+    assert bare.output("operator-sdk version").startswith('operator-sdk version: "v1.23.0"')
     bare.output(DOCKER)
     assert bare.output("docker ps -q; systemctl is-enabled docker || true") == "disabled\n"
 
@@ -154,6 +162,10 @@ def test_a_reboot_ends_what_does_not_last(tmp_path_factory: pytest.TempPathFacto
             "/root/kept\n0\n"
         )
         assert lab.run("test -e /run/gone").exit_status == 1
+        assert lab.output("git -C /root/simple-kbs describe --tags; operator-sdk version").startswith(
+            "0.1.1\n"
+        )
+        assert lab.output("git -C /root/simple-kbs status --short --branch") == "## branch_0.1.1\n"
         assert lab.output("kubectl get configmap kept -o name") == "configmap/kept\n"
         # docker was started and not enabled, so simple-kbs is gone as well.
         assert lab.output("systemctl is-active docker || true") == "inactive\n"

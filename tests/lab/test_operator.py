@@ -1,0 +1,97 @@
+"""The operator's pods that run and yet do not stay, its installation on every worker, and its deletion."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lab.deadline import Deadline
+from lab.errors import NotProven
+from lab.operator import CONTROLLER, DAEMONS, Operator
+from lab.worker_nodes import WorkerNodes
+from tests.lab.objects_cluster import LABEL, ObjectsCluster, node, pod, runtime
+
+NOW = "2026-11-23T15:00:00.400000Z"
+
+
+@pytest.fixture
+def cluster() -> ObjectsCluster:
+    pods = [pod(f"{CONTROLLER}-x", 0, ready=2, of=2), *(pod(name, 0, ready=1, of=1) for name in DAEMONS)]
+    lease = {"metadata": {"name": "sev-1"}, "spec": {"renewTime": NOW}}
+    workers = [node(**{LABEL: ""})]
+    return ObjectsCluster({"Node": workers, "Lease": [lease], "Pod": pods, "CcRuntime": [runtime(1, 1)]})
+
+
+@pytest.fixture
+def operator(cluster: ObjectsCluster, lab_of: Any) -> Operator:
+    lab = lab_of({"host": "h", "known_hosts": "/dev/null"})
+    return Operator(cluster.as_cluster, WorkerNodes(lab, cluster.as_cluster, LABEL))
+
+
+@pytest.mark.parametrize(
+    ("finished", "reason", "told"),
+    [
+        ("2026-11-23T14:58:00Z", "Error", True),
+        ("2026-11-23T14:58:00Z", "Completed", True),
+        ("2026-11-23T14:45:00Z", "Error", False),  # it ran for longer than the kubelet remembers
+        ("2026-11-23T14:58:00Z", "Unknown", False),  # the host was rebooted under it
+    ],
+)
+def test_a_container_that_was_restarted_a_moment_ago_is_told(
+    cluster: ObjectsCluster, operator: Operator, finished: str, reason: str, *, told: bool
+) -> None:
+    assert operator.pod_faults() == []
+    state = cluster.objects["Pod"][1]["status"]["containerStatuses"][0]
+    ended = {"finishedAt": finished, "reason": reason, "exitCode": 1}
+    state |= {"name": "c", "restartCount": 3, "lastState": {"terminated": ended}}
+    where = f"{DAEMONS[0]} on sev-1"
+    assert operator.pod_faults() == (
+        [f"{where}: c was restarted 3 times, at {finished} last (exit code 1)"] if told else []
+    )
+
+
+def test_without_a_worker_the_daemons_are_not_proven(cluster: ObjectsCluster, operator: Operator) -> None:
+    cluster.objects["Node"] = [node()]
+    for ask in (operator.pod_faults, operator.installation_faults):
+        with pytest.raises(NotProven) as refused:
+            ask()
+        assert refused.value.owner == "C-5.2"
+
+
+def test_a_worker_that_came_later_is_missed(cluster: ObjectsCluster, operator: Operator) -> None:
+    assert operator.installation_faults() == []
+    cluster.objects["Node"].append(node("sev-2", **{LABEL: ""}))
+    assert operator.installation_faults() == ["not installed on sev-2, which is a worker"]
+    cluster.objects["CcRuntime"].append(runtime(1, 1))
+    assert operator.installation_faults() == [
+        "there should be one CcRuntime, found ccruntime-sample, ccruntime-sample"
+    ]
+
+
+def test_a_runtime_that_is_being_deleted_is_not_installed(
+    cluster: ObjectsCluster, operator: Operator
+) -> None:
+    cluster.objects["CcRuntime"][0]["metadata"]["deletionTimestamp"] = NOW
+    assert operator.installation_faults() == ["CcRuntime ccruntime-sample is being deleted"]
+
+
+def test_an_uninstallation_that_nobody_finishes_is_not_waited_for(
+    cluster: ObjectsCluster, operator: Operator
+) -> None:
+    operator.wait_until_deleted(Deadline(1))
+    deleted = {"name": "confidential-containers-system", "deletionTimestamp": NOW}
+    cluster.objects["Namespace"] = [{"metadata": deleted}]
+    with pytest.raises(NotProven, match="no operator is there to take off its finalizer"):
+        operator.wait_until_deleted(Deadline(1))
+
+
+def test_what_hinders_the_operator_is_told(cluster: ObjectsCluster, operator: Operator) -> None:
+    assert operator.hindrance() == f"there is no {CONTROLLER}"
+    cluster.objects["Deployment"] = [{"metadata": {"name": CONTROLLER}, "status": {}}]
+    assert operator.hindrance() == f"{CONTROLLER} has no pod that is available"
+    cluster.objects["Deployment"][0]["status"] = {"availableReplicas": 1}
+    assert operator.hindrance() is None
+    state = cluster.objects["Pod"][1]["status"]["containerStatuses"][0]
+    state |= {"restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    assert operator.hindrance() == f"{DAEMONS[0]}-0 crashes over and over (CrashLoopBackOff)"
