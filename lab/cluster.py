@@ -57,15 +57,24 @@ class Cluster:
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def get(
-        self, kind: str, name: str, namespace: str | None = None, *, api_version: str | None = None
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        api_version: str | None = None,
+        as_evidence: bool = False,
     ) -> dict[str, Any] | None:
         """An object, or None where there is none, or where the API does not know its kind."""
         try:
-            return self._json("GET", self._path(kind, namespace, name, api_version))
+            found = self._json("GET", self._path(kind, namespace, name, api_version))
         except ApiRefused as refusal:
-            if refusal.status == 404:
-                return None
-            raise
+            if refusal.status != 404:
+                raise
+            found = None
+        if as_evidence:
+            self._record.evidence(f"get {kind} {name}", found or "there is none")
+        return found
 
     def list(
         self,
@@ -75,16 +84,19 @@ class Cluster:
         field_selector: str | None = None,
         *,
         api_version: str | None = None,
+        as_evidence: bool = False,
     ) -> Items:
         """The objects of a kind; none where the API does not know the kind. Without namespace: of all."""
         try:
             path = self._path(kind, namespace, None, api_version)
             answer = self._json("GET", path, labelSelector=label_selector, fieldSelector=field_selector)
         except ApiRefused as refusal:
-            if refusal.status == 404:
-                return []
-            raise
+            if refusal.status != 404:
+                raise
+            answer = {}
         items: Items = answer.get("items") or []
+        if as_evidence:
+            self._record.evidence(f"list {kind}", items)
         return items
 
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +156,9 @@ class Cluster:
 
     def server_version(self) -> str:
         """The API server's version, such as `v1.24.17`."""
-        version = str(self._json("GET", "/version").get("gitVersion"))
+        answer = self._json("GET", "/version")
+        self._record.evidence("GET /version", answer)
+        version = str(answer.get("gitVersion"))
         self._record.version("Kubernetes", version)
         return version
 

@@ -53,6 +53,11 @@ class ContainerdConfiguration:
     def _document(self) -> dict[str, Any]:
         return tomlkit.parse(self.text).unwrap()
 
+    def summary(self) -> dict[str, Any]:
+        """What the guide's clauses rest on; the rest of the file may hold passwords of registries."""
+        disabled = self._document.get("disabled_plugins") or []
+        return {"disabled_plugins": disabled, "sandbox_image": self.sandbox_image}
+
     @property
     def serves_kubernetes(self) -> bool:
         """Whether the CRI plugin is on; the file in docker's package turns it off."""

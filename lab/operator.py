@@ -45,7 +45,7 @@ class Operator:
 
     def images(self) -> dict[str, str]:
         """The image of each container of the controller; none where it is not deployed."""
-        deployment = self.deployment()
+        deployment = self._cluster.get("Deployment", CONTROLLER, NAMESPACE, as_evidence=True)
         return {each["name"]: each["image"] for each in containers_of(deployment)} if deployment else {}
 
     def set_image(self, container: str, image: str) -> None:
@@ -129,7 +129,7 @@ class Operator:
 
         Raises NotProven where no node is a worker: there the daemons have nowhere to be.
         """
-        pods, now = self._cluster.list("Pod", NAMESPACE), self._now()
+        pods, now = self._cluster.list("Pod", NAMESPACE, as_evidence=True), self._now()
         faults = _faults(CONTROLLER, [pod for pod in pods if owned_by(pod, CONTROLLER)], 2, now)
         if not self.runtimes():
             return faults
@@ -141,7 +141,7 @@ class Operator:
 
     def installation_faults(self) -> list[str]:
         """What is wrong with the installation on the workers (clause O-3.1). Raises NotProven without one."""
-        runtimes = self.runtimes()
+        runtimes = self._cluster.list("CcRuntime", as_evidence=True)
         if len(runtimes) != 1:
             names = ", ".join(each["metadata"]["name"] for each in runtimes) or "none"
             return [f"there should be one CcRuntime, found {names}"]

@@ -101,7 +101,7 @@ class WorkerNodes:
 
     def all(self) -> list[WorkerNode]:
         """Every node."""
-        return [WorkerNode(item) for item in self._cluster.list("Node")]
+        return [WorkerNode(item) for item in self._cluster.list("Node", as_evidence=True)]
 
     def workers(self) -> list[WorkerNode]:
         """The nodes that the operator installs on."""

@@ -6,6 +6,7 @@ import re
 
 from pytest_bdd import given, parsers, then
 
+from fixtures.run import Run
 from lab.boot import Boot
 from lab.changes.operator_sdk import installed_version
 from lab.changes.repositories import BaseRelease
@@ -67,9 +68,10 @@ def have_kernel_repository(packages: Packages, lab: LabFile, profile: Profile) -
 
 
 @then("every URL of the BaseOS repository names the older release")
-def have_older_release(host: Host, profile: Profile) -> None:
+def have_older_release(run: Run, host: Host, profile: Profile) -> None:
     """Clause P-3.1."""
     sight = BaseRelease(host, profile.host.base_repository, profile.host.base_release).look()
+    run.record.evidence(f"URLs in {profile.host.base_repository}", sight.found)
     assert sight.holds, f"{profile.host.base_repository}: {sight.found}"
 
 
@@ -159,18 +161,20 @@ def run_docker(host: Host, services: Services) -> None:
 
 
 @then("containerd has a configuration file that serves Kubernetes")
-def configure_containerd(host: Host) -> None:
+def configure_containerd(run: Run, host: Host) -> None:
     """Clause C-4.1: the file that docker's package brings turns the CRI plugin off."""
     configuration = ContainerdConfiguration.read(host)
     assert configuration is not None, "containerd has no configuration file"
+    run.record.evidence("containerd's configuration", configuration.summary())
     assert configuration.serves_kubernetes, "containerd's configuration file disables its CRI plugin"
 
 
 @then("containerd's sandbox image is the guide's mirror of it")
-def name_sandbox_image(host: Host, lab: LabFile, profile: Profile) -> None:
+def name_sandbox_image(run: Run, host: Host, lab: LabFile, profile: Profile) -> None:
     """Clause C-4.2."""
     configuration = ContainerdConfiguration.read(host)
     assert configuration is not None, "containerd has no configuration file"
+    run.record.evidence("containerd's configuration", configuration.summary())
     assert configuration.sandbox_image == (lab.images.pause or profile.cluster.pause_image)
 
 

@@ -22,13 +22,20 @@ class ObjectsCluster:
     gone: bool = False
 
     def list(
-        self, kind: str, namespace: str | None = None, *, api_version: str | None = None
+        self,
+        kind: str,
+        namespace: str | None = None,
+        *,
+        api_version: str | None = None,
+        as_evidence: bool = False,
     ) -> list[dict[str, Any]]:
         if self.gone:
             raise Unreachable("cluster", "connection refused")
         return self.objects.get(kind, [])
 
-    def get(self, kind: str, name: str, namespace: str | None = None) -> dict[str, Any] | None:
+    def get(
+        self, kind: str, name: str, namespace: str | None = None, *, as_evidence: bool = False
+    ) -> dict[str, Any] | None:
         return next((each for each in self.list(kind) if each["metadata"]["name"] == name), None)
 
     def patch(self, kind: str, name: str, changes: dict[str, Any], namespace: str | None = None) -> None:

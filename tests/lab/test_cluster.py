@@ -120,6 +120,21 @@ def test_objects_are_plain_and_what_is_not_there_is_none(cluster: Cluster, api: 
     assert cluster.server_version() == "v1.24.17"
 
 
+def test_what_a_verdict_rests_on_is_kept(cluster: Cluster, api: ApiPeer, record: MemoryRecord) -> None:
+    api.pods = [pod("p", "1", 5)]
+    cluster.get("Pod", "p", "default")
+    cluster.list("Pod", "default")
+    assert record.evidences == []
+    cluster.get("Pod", "p", "default", as_evidence=True)
+    cluster.list("Pod", "default", as_evidence=True)
+    cluster.get("Pod", "q", "default", as_evidence=True)
+    assert record.evidences == [
+        ("get Pod p", api.pods[0]),
+        ("list Pod", api.pods),
+        ("get Pod q", "there is none"),
+    ]
+
+
 def test_a_kind_that_nobody_knows_is_a_mistake_of_ours(cluster: Cluster) -> None:
     with pytest.raises(LabError, match="the API version of the kind 'Pot' is not known"):
         cluster.get("Pot", "p", "default")

@@ -33,7 +33,7 @@ def node(name: str, *, worker: str | None = None, ready: str = "True") -> dict[s
 class NodesCluster:
     items: list[dict[str, Any]]
 
-    def list(self, kind: str) -> list[dict[str, Any]]:
+    def list(self, kind: str, *, as_evidence: bool) -> list[dict[str, Any]]:
         assert kind == "Node"
         return self.items
 
