@@ -68,6 +68,11 @@ class Convergence:
                 with contextlib.suppress(NotProven):
                     self._provisioning.holds(change)
 
+    def reach_again(self) -> None:
+        """Reach every clause that held before the run undid it."""
+        undone = self._provisioning.was_undone
+        self.reach(*(clause for clause, stage in self._stages.items() if all(map(undone, stage.changes))))
+
     def plan(self) -> list[str]:
         """Look at every change, in the guide's order; what the lab needs goes to the ledger, and is returned.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.deadline import Deadline
@@ -191,6 +192,11 @@ class Host:
     def boot_id(self) -> str:
         """What the kernel calls this boot; a new one after each reboot."""
         return self.run("cat %s", BOOT_ID, reads=True, quiet=True).stdout.strip()
+
+    def now(self) -> datetime:
+        """The host's clock."""
+        told = self.run("date --utc +%Y-%m-%dT%H:%M:%S.%6N+00:00", reads=True, quiet=True).stdout
+        return datetime.fromisoformat(told.strip())
 
     def wait_for_reboot(self, previous_boot_id: str, deadline: Deadline) -> str:
         """Wait until the host answers from another boot than the previous one; the new boot's id.

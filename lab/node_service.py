@@ -57,9 +57,7 @@ class NodeService:
         """
         node = self._node()
         self._host.run("systemctl restart containerd")
-        since = datetime.fromisoformat(
-            self._host.run("date --utc +%Y-%m-%dT%H:%M:%S.%6N+00:00").stdout.strip()
-        )
+        since = self._host.now()
         if node is None:
             return
 

@@ -23,7 +23,8 @@ CONTROLLER = "cc-operator-controller-manager"
 MANAGER, PROXY = "manager", "kube-rbac-proxy"
 # What the custom resource makes on every worker; before it there is neither.
 DAEMONS = ("cc-operator-daemon-install", "cc-operator-pre-install-daemon")
-NOT_FOUND = 404
+NOT_FOUND, CONFLICT = 404, 409
+ATTEMPTS = 20
 CRASHING, HOPELESS_RESTARTS = "CrashLoopBackOff", 5
 # The kubelet forgets that a container crashed once it ran for this long (Kubernetes, "Pod Lifecycle").
 STABLE_AFTER = timedelta(minutes=10)
@@ -49,16 +50,27 @@ class Operator:
         return {each["name"]: each["image"] for each in containers_of(deployment)} if deployment else {}
 
     def set_image(self, container: str, image: str) -> None:
-        """Give one container of the controller another image, and leave the others alone."""
-        deployment = self.deployment() or {}
-        containers = [
-            {**each, "image": image} if each["name"] == container else each
-            for each in containers_of(deployment)
-        ]
-        # With its resource version: a list is patched whole, and nobody else's change may be lost.
-        version = {"resourceVersion": deployment["metadata"]["resourceVersion"]}
-        changes = {"metadata": version, "spec": {"template": {"spec": {"containers": containers}}}}
-        self._cluster.patch("Deployment", CONTROLLER, changes, NAMESPACE)
+        """Give one container of the controller another image, and leave the others alone.
+
+        Raises ApiRefused where the Deployment is changed by others each time that it was read.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            deployment = self.deployment() or {}
+            containers = [
+                {**each, "image": image} if each["name"] == container else each
+                for each in containers_of(deployment)
+            ]
+            # With its resource version: a list is patched whole, and nobody else's change may be lost.
+            version = {"resourceVersion": deployment["metadata"]["resourceVersion"]}
+            changes = {"metadata": version, "spec": {"template": {"spec": {"containers": containers}}}}
+            try:
+                self._cluster.patch("Deployment", CONTROLLER, changes, NAMESPACE)
+            except ApiRefused as refusal:
+                # Of a Deployment that was just made the status is written all the time.
+                if refusal.status != CONFLICT or attempt == ATTEMPTS:
+                    raise
+            else:
+                return
 
     def runtimes(self) -> list[dict[str, Any]]:
         """The CcRuntime resources, of which there is one."""

@@ -129,6 +129,10 @@ class Provisioning:
         self._undone |= self._settled
         self.unsettle()
 
+    def was_undone(self, change: Change) -> bool:
+        """Whether a change held when the run undid what it could."""
+        return change.name in self._undone
+
     def _refusal(self, change: Change, before: Sight) -> NotProven | None:
         """Why a change that is needed may not be made."""
         if self.mode is not Mode.APPLY:

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from lab.worker_nodes import WorkerNodes
 
 CLAUSE = "O-4.1"
-# The clauses that it undoes, in the guide's order: containerd's configuration is put back to an earlier one.
-UNDONE = ("C-4.1", "C-4.2", "C-4.3", "O-2.1", "O-2.2", "O-3.1")
 # What it does to a host: the operator goes and comes again, and containerd is restarted.
 PERMISSIONS = ("uninstall", "containerd", "operator")
 # Seconds between two looks whether a deletion can still come about.

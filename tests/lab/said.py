@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import CommandFailed, NoSuchHostFile
@@ -41,6 +42,9 @@ class SayingHost:
         if check and code:
             raise CommandFailed(text, code, err)
         return Result(text, code, out.encode(), err.encode(), 0.0)
+
+    def now(self) -> datetime:
+        return datetime.fromisoformat(self.run("date").stdout.strip())
 
     def read_file(self, path: str) -> bytes:
         if path not in self.files:

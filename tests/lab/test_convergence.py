@@ -164,3 +164,18 @@ def test_what_was_settled_is_looked_at_again_once_it_may_be_undone() -> None:
     provisioning.unsettle()
     lab.reach("C-2")
     assert len(MADE) == made
+
+
+def test_what_the_run_undid_is_reached_again_and_nothing_else() -> None:
+    made, record = stages(), MemoryRecord()
+    provisioning = Provisioning(mode=Mode.APPLY, permissions=Permissions(), record=record)
+    lab = Convergence(provisioning, made)
+    lab.reach("C-1")
+    provisioning.undo()
+    for part in (made["P-1"].changes[0], made["C-1"].changes[0]):
+        assert isinstance(part, Part)
+        part.there = False
+    MADE.clear()
+    lab.reach_again()
+    assert MADE == ["a", "d"]
+    assert [entry.kind for entry in record.operations] == ["convergence"] * 2 + ["borrowed"] * 2

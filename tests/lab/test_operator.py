@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
 
 from lab.deadline import Deadline
-from lab.errors import NotProven
+from lab.errors import ApiRefused, NotProven
 from lab.operator import CONTROLLER, DAEMONS, Operator
 from lab.worker_nodes import WorkerNodes
 from tests.lab.objects_cluster import LABEL, ObjectsCluster, node, pod, runtime
@@ -95,3 +96,24 @@ def test_what_hinders_the_operator_is_told(cluster: ObjectsCluster, operator: Op
     state = cluster.objects["Pod"][1]["status"]["containerStatuses"][0]
     state |= {"restartCount": 5, "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
     assert operator.hindrance() == f"{DAEMONS[0]}-0 crashes over and over (CrashLoopBackOff)"
+
+
+def test_an_image_is_set_though_others_write_to_the_deployment(
+    cluster: ObjectsCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = {"spec": {"containers": [{"name": "a", "image": "1"}, {"name": "b", "image": "1"}]}}
+    metadata = {"name": CONTROLLER, "resourceVersion": "1"}
+    cluster.objects["Deployment"] = [{"metadata": metadata, "spec": {"template": template}}]
+    patch, conflicts = cluster.patch, itertools.count(1)
+
+    def conflicting(*args: Any) -> None:
+        if next(conflicts) < 3:
+            raise ApiRefused("PATCH", 409, "Conflict", "the object has been modified")
+        patch(*args)
+
+    monkeypatch.setattr(cluster, "patch", conflicting)
+    operator.set_image("b", "2")
+    assert operator.images() == {"a": "1", "b": "2"}
+    conflicts = itertools.count(-100)
+    with pytest.raises(ApiRefused):
+        operator.set_image("b", "3")

@@ -65,7 +65,7 @@ class BootingHost(SayingHost):
         if "--args" in command:
             self.arguments += f" {words[0]}"
         self.says = (
-            self.says | self.now() | {"yum": "", "grubby --update-kernel": "", "grubby --set-default": ""}
+            self.says | self.facts() | {"yum": "", "grubby --update-kernel": "", "grubby --set-default": ""}
         )
         if command == "reboot":
             self.boots += 1
@@ -74,7 +74,7 @@ class BootingHost(SayingHost):
             raise ConnectionLost("the connection broke while the command ran")
         return super().run(command, *args, **more)
 
-    def now(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Any]:
         kernels = "".join(f"kernel\t0:{k}\tx86_64\n" for k in self.kernels)
         grub = "".join(f"{n}\t{evr}\tx86_64\n" for n, evr in self.grub.items())
         entries = "".join(
