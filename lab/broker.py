@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError, MalformedRow, NotProven, Unreachable
 from lab.kbs.database import KbsDatabase
-from lab.kbs.service import KbsService, OnlineAnswer
+from lab.kbs.service import Answer, KbsService, OnlineAnswer
 from lab.parsers.docker import parse_network
 
 if TYPE_CHECKING:
@@ -202,6 +202,6 @@ class Broker:
         return [name for name in listed.lines if re.search(pattern, name)]
 
 
-def refused_for_good(answer: OnlineAnswer) -> bool:
+def refused_for_good(answer: Answer) -> bool:
     """Whether an answer is the KBS's considered no, and not a failure to answer."""
     return answer.status == "INTERNAL"

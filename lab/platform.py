@@ -59,6 +59,16 @@ class Platform:
         self._record.evidence("certificate chain", report.summary())
         return report.broken
 
+    def exported_chain(self) -> bytes:
+        """The chain as it is on the host."""
+        return self._host.read_file(self._path)
+
+    def foreign_part(self, chain: bytes) -> list[str]:
+        """What is wrong with any chain, by the roots that the lab names; kept as evidence."""
+        report = verify_chain(chain, self._roots)
+        self._record.evidence("another certificate chain", report.summary())
+        return report.broken
+
     def exported_pdh(self) -> bytes:
         """The PDH in the exported chain. Raises AssertionError where it holds none."""
         try:

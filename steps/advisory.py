@@ -6,10 +6,13 @@ from pytest_bdd import given, then
 
 from lab.broken_policies import BrokenPolicies
 from lab.broker import Broker
+from lab.certificates import SoftwarePlatform
 from lab.confidential import ConfidentialPods
 from lab.kata import KataConfiguration
+from lab.launch_bundles import LaunchBundles, Reception
 from lab.launch_policy import LaunchPolicies
 from lab.outcome import Pod
+from lab.platform import Platform
 from lab.sev_policy import NO_DEBUG, NO_KEY_SHARING, allows
 
 
@@ -26,6 +29,49 @@ def keep_key(
     """Clause X-2.1; under each of these policies the key is refused while the policy is whole."""
     releasing = broken_policies.releasing(own_key, confidential_pods.launch_of(pod).digest)
     assert releasing == [], f"the KBS gives the key away under a policy that is {'; '.join(releasing)}"
+
+
+@given("the KBS opens a launch for the platform's own certificate chain")
+def open_own(launch_bundles: LaunchBundles, platform: Platform) -> None:
+    """Clause X-2.2, the control."""
+    launch_bundles.require_opened(platform.exported_chain())
+
+
+@given(
+    "a certificate chain made in software, in which all is well but its root",
+    target_fixture="software_platform",
+)
+def make_chain(platform: Platform) -> SoftwarePlatform:
+    """Its root is none of those that the lab file allows: AMD's, or the one that it names."""
+    made = SoftwarePlatform()
+    broken = platform.foreign_part(made.chain())
+    assert len(broken) == 1, f"the suite made a bad chain: {broken}"
+    assert "none of the roots" in broken[0], broken
+    return made
+
+
+@then("the KBS opens no launch for that chain with a forged signature")
+def refuse_forged(
+    launch_bundles: LaunchBundles, platform: Platform, software_platform: SoftwarePlatform
+) -> None:
+    """Clause X-2.2: the signatures are looked at."""
+    forged = software_platform.chain(forged_chip=True)
+    received = launch_bundles.reception(forged, "a forged chain", good=platform.exported_chain())
+    assert received is not Reception.OPENED, (
+        "the KBS opens a launch for a chain whose signatures do not verify"
+    )
+
+
+@then("the KBS opens no launch for that chain")
+def refuse_software(
+    launch_bundles: LaunchBundles, platform: Platform, software_platform: SoftwarePlatform
+) -> None:
+    """Clause X-2.2."""
+    chain = software_platform.chain()
+    received = launch_bundles.reception(chain, "a chain made in software", good=platform.exported_chain())
+    assert received is not Reception.OPENED, (
+        "the KBS opens a launch for a platform that the suite made in software: it does not ask where a chain ends"
+    )
 
 
 @given(

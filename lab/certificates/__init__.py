@@ -7,5 +7,6 @@ virtee/sev v0.3.0, src/certs/chain.rs (PDH, PEK, OCA, CEK, and with `--full` ASK
 from lab.certificates.chain import ChainReport, pdh_of, verify_chain
 from lab.certificates.formats import CertificateError
 from lab.certificates.roots import Roots
+from lab.certificates.software import SoftwarePlatform
 
-__all__ = ["CertificateError", "ChainReport", "Roots", "pdh_of", "verify_chain"]
+__all__ = ["CertificateError", "ChainReport", "Roots", "SoftwarePlatform", "pdh_of", "verify_chain"]
