@@ -1,8 +1,8 @@
 """Which certificate chains the KBS opens a launch for (clause X-2.2).
 
 A launch that is opened and never used leaves nothing but an entry in the KBS's memory, as each launch that
-fails does (simple-kbs 0.1.1, src/grpc/mod.rs: SESSIONS). The files in /tmp/sev are the shim's, which has no part
-here.
+fails does (simple-kbs 0.1.1, src/grpc/mod.rs: SESSIONS). The files in /tmp/sev are the shim's, and it has no
+part here.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ class LaunchBundles:
                 detail=f"asked twice for a launch with {name}, the KBS broke the connection off each time "
                 f"({again.status}), and answered in between",
                 clause="X-2.2",
-                meaning="No launch is opened, and nobody is told why. In simple-kbs 0.1.1 the request's handler "
-                "panics (src/sev_tools.rs).",
-                remedy="Look for the panic in the KBS's log, and ask its maintainers to answer with an error.",
+                meaning="No launch is opened, and nobody is told why. In simple-kbs 0.1.1 the handler of the "
+                "request panics (src/sev_tools.rs).",
+                remedy="Look for the panic in the KBS's log; ask its maintainers to answer with an error.",
             )
         )
         return Reception.BROKE_OFF

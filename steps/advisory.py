@@ -70,7 +70,8 @@ def refuse_software(
     chain = software_platform.chain()
     received = launch_bundles.reception(chain, "a chain made in software", good=platform.exported_chain())
     assert received is not Reception.OPENED, (
-        "the KBS opens a launch for a platform that the suite made in software: it does not ask where a chain ends"
+        "the KBS opens a launch for a platform that the suite made in software: "
+        "it does not ask where a chain ends"
     )
 
 
