@@ -26,3 +26,12 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
     When the encrypted busybox is started with the online KBC and a digest of its own
     Then the pod is Running, which W-3.3 proves
     And the KBS has seen that launch more than once, and recorded its connection
+
+  @W-4.5
+  Scenario: A launch secret that is too long is refused at launch
+    Given a keyset with the guide's key and more keys than a launch secret has room for
+    When the encrypted busybox is started with the offline KBC on that keyset
+    Then the pod is refused at its launch, as its secret cannot be injected
+    Given a keyset with the guide's key and one of these
+    When the encrypted busybox is started with the offline KBC on that keyset
+    Then the pod is Running, which W-4.3 proves

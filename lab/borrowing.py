@@ -16,7 +16,7 @@ from lab.kbs.rows import written
 from lab.record import Operation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lab.cluster import Cluster
     from lab.giving_back import GivingBack
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lab.kbs.database import Damage, KbsDatabase, Policy
     from lab.labfile import Permissions
     from lab.record import Record
+    from lab.secret import Secret
 
 
 class Borrowing:
@@ -134,6 +135,12 @@ class Borrowing:
         self._take("keyset", keyset=keyset_id)
         self._database().insert_keyset(keyset_id, keys, policy_id)
 
+    def secrets(self, values: Mapping[str, Secret]) -> None:
+        """Add secrets of the suite's own, each base64. Their values are in no journal."""
+        self._permit_policies("adding keys of the suite's own")
+        self._take("secrets", secrets=list(values))
+        self._database().insert_secrets(values)
+
     def connections_of(self, digest: str) -> None:
         """The KBS's records of launches with this digest are the suite's own: remove them afterwards."""
         if not any(loan.kind == "connections" and loan.details["digest"] == digest for loan in self._loans):
@@ -186,6 +193,8 @@ class Borrowing:
 
 def _name(loan: Entry) -> str:
     details = loan.details
+    if "secrets" in details:
+        return ", ".join(details["secrets"])
     for key in ("path", "name", "secret", "keyset", "digest", "id"):
         if key in details:
             return str(details[key])

@@ -48,6 +48,7 @@ class GivingBack:
             "keyset-policy": self._keyset_policy,
             "policy": self._policy,
             "keyset": self._keyset,
+            "secrets": self._secrets,
             "connections": self._connections,
         }
 
@@ -145,6 +146,11 @@ class GivingBack:
     def _keyset(self, loan: Entry) -> str:
         details = loan.details
         self._database().delete_keyset(details["keyset"])
+        return "deleted"
+
+    def _secrets(self, loan: Entry) -> str:
+        for secret_id in loan.details["secrets"]:
+            self._database().delete_secret(secret_id)
         return "deleted"
 
     def _connections(self, loan: Entry) -> str:

@@ -72,6 +72,7 @@ FINAL_AT_LAUNCH = (
     "Attestation certificate chain file not found",
     "does not exist",
     "no hashes table GUID",
+    "failed to inject secret",
     "doesn't support Confidential Computing",
     "no runtime for",
 )

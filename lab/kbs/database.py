@@ -12,15 +12,15 @@ from lab.errors import LabError, MalformedRow
 from lab.kbs.rows import Connection, Damage, Keyset, Policy, numbers, strings, to_json
 from lab.kbs.session import Session
 from lab.printable import shortened
+from lab.secret import Secret
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from lab.host import Host
     from lab.kbs.session import Rows
     from lab.labfile import LabFile
     from lab.record import Record
-    from lab.secret import Secret
 
 __all__ = ["Connection", "Damage", "KbsDatabase", "Keyset", "Policy"]
 
@@ -82,6 +82,17 @@ class KbsDatabase:
     def delete_secret(self, secret_id: str) -> None:
         """Remove a secret; one that is not there is fine."""
         self._write("DELETE FROM secrets WHERE secret_id = %s", secret_id)
+
+    def insert_secrets(self, values: Mapping[str, Secret]) -> None:
+        """Add secrets, each base64, without a policy. Raises LabError where an id is taken."""
+        marks = ", ".join(["(%s, %s)"] * len(values))
+        flat = [part for pair in values.items() for part in pair]
+        self._write(f"INSERT INTO secrets (secret_id, secret) VALUES {marks}", *flat)  # noqa: S608 - marks only
+
+    def replace_secret(self, secret_id: str, value: Secret) -> None:
+        """Give a secret another value, base64. Raises LabError where there is no such secret."""
+        if not self._write("UPDATE secrets SET secret = %s WHERE secret_id = %s", value, secret_id):
+            raise LabError(f"the KBS's database has no secret {secret_id!r}")
 
     def keyset(self, keyset_id: str) -> Keyset | None:
         """A keyset, or None. Raises LabError where its list of keys is malformed."""
@@ -205,12 +216,18 @@ class KbsDatabase:
         return self._execute(statement, *parameters)[1]
 
     def _execute(self, statement: str, *parameters: Any) -> tuple[Rows, int, int]:
-        rows, matched, made = self._session.execute(statement, parameters)
+        sent = [part.reveal() if isinstance(part, Secret) else part for part in parameters]
+        rows, matched, made = self._session.execute(statement, sent)
         self._record.reached("database")
         shown = [{key: _plain(value) for key, value in row.items()} for row in rows]
         self._record.evidence(
             f"SQL: {shortened(statement, 80)}",
-            {"statement": statement, "parameters": list(parameters), "rows": shown, "matched": matched},
+            {
+                "statement": statement,
+                "parameters": [_plain(part) for part in parameters],
+                "rows": shown,
+                "matched": matched,
+            },
         )
         return rows, matched, made
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _POLICY_ES: Final = 1 << 2
 
+# Linux, include/linux/psp-sev.h: what the driver copies for the firmware, and refuses beyond (EINVAL).
+_BLOB_LIMIT: Final = 16 << 10
+
 # Texts of QEMU's `sev_fw_errlist`.
 _ERRORS: Final = {
     0x01: "Platform state is invalid",
@@ -102,7 +105,8 @@ class Launch:
     def inject(self, firmware: bytes, header: str, secret: str, address: int | None) -> None:
         """LAUNCH_SECRET: decrypt a secret (base64) into the guest's memory, by default where OVMF wants it.
 
-        Nothing but the platform limits the length, as in QEMU.
+        QEMU limits no length; the kernel does, before the firmware sees the secret. KVM also wants the pages
+        that it lands in to be contiguous, which they are here.
         """
         if self.state != "launch-secret":
             raise LaunchError("SEV: Not in correct state. (LSECRET) 3")
@@ -115,6 +119,8 @@ class Launch:
             packet, data = base64.b64decode(header, validate=True), base64.b64decode(secret, validate=True)
         except (binascii.Error, ValueError):
             raise LaunchError("SEV: Failed to decode sequence header") from None
+        if len(data) > _BLOB_LIMIT:
+            raise LaunchError("SEV: failed to inject secret ret=-22 fw_error=0 ''")
         try:
             self._memory.write(address, self._sev.launch_secret(self.handle, packet, data))
         except ValueError as error:

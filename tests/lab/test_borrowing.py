@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,10 @@ from lab.kbs.rows import Damage, Policy
 from lab.labfile import Permissions
 from lab.policy_fields import policy as policy_on
 from lab.record import MemoryRecord
+from lab.secret import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TOML = "/opt/configuration.toml"
 POLICY = Policy(("digest",), (), 0, 0, ())
@@ -109,6 +113,9 @@ class RowsDatabase:
         if self.broken:
             raise LabError("the database is gone")
         self.key_policy = policy
+
+    def insert_secrets(self, values: Mapping[str, Secret]) -> None:
+        self.secrets |= set(values)
 
     def last_policy_id(self) -> int:
         return max(self.policies, default=0)
@@ -224,6 +231,15 @@ def test_a_policy_that_was_written_in_the_moment_of_death_goes_and_those_of_othe
     bench.database.policies[2] = policy_on(allowed_build_ids=(8,))
     assert bench.borrowing("run-2").restore() == 1
     assert bench.database.policies == {2: policy_on(allowed_build_ids=(8,))}
+
+
+def test_secrets_of_a_killed_run_go_and_their_values_were_in_no_journal(bench: Bench) -> None:
+    own = {"own-1": Secret("the value"), "own-2": Secret("another")}
+    bench.database.secrets = {"another's"}
+    bench.borrowing("run-1", kbs_policies=True).secrets(own)
+    assert not any(b"the value" in data for data in bench.host.files.values())
+    assert bench.borrowing("run-2").restore() == 1
+    assert bench.database.secrets == {"another's"}
 
 
 def test_a_file_that_is_neither_as_found_nor_backed_up_is_told(bench: Bench) -> None:

@@ -309,3 +309,22 @@ def test_a_server_that_is_no_database_is_told(database_of: Callable[..., KbsData
 
         threading.Thread(target=serve, daemon=True).start()
         assert "does not answer as MySQL does" in _refusal(database_of(other.getsockname()[1]))
+
+
+@needs_mariadb
+def test_secrets_of_the_suite_s_own_come_and_go_and_their_values_are_in_no_evidence(
+    database: KbsDatabase, record: MemoryRecord
+) -> None:
+    database.insert_secrets({"own-1": Secret("b3duLTE="), "own-2": Secret("b3duLTI=")})
+    assert (database.secret_size("own-1"), database.secret_size("own-2")) == (5, 5)
+    database.replace_secret("own-2", Secret("YW5vdGhlcg=="))
+    assert database.secret_size("own-2") == 7
+    with pytest.raises(LabError, match="Duplicate entry 'own-1'"):
+        database.insert_secrets({"own-1": Secret("b3duLTE=")})
+    with pytest.raises(LabError, match="no secret 'own-3'"):
+        database.replace_secret("own-3", Secret("b3duLTM="))
+    for name in ("own-1", "own-2", "own-3"):
+        database.delete_secret(name)
+    assert not database.secret_exists("own-1")
+    assert database.secret_exists("key_id1")
+    assert not any(value in str(record.evidences) for value in ("b3duLTE=", "b3duLTI=", "YW5vdGhlcg=="))

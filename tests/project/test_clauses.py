@@ -32,7 +32,6 @@ KINDS = {"state", "workload", "refusal"}
 
 # Clauses whose scenarios are being written. One that has got its scenario must leave.
 PENDING = {
-    "W-4.5",
     "A-1.1",
     "X-1.1",
     "X-3.1",
