@@ -13,7 +13,7 @@ from lab.errors import LabError, NotPermitted
 from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
 from lab.kbs.rows import written
-from lab.record import Operation
+from lab.loan_words import given_back, name_of, not_given_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -168,34 +168,14 @@ class Borrowing:
             try:
                 after = self._giving_back.give_back(loan)
             except LabError as error:
-                problems.append(f"{loan.kind} {_name(loan)}: {error}")
+                problems.append(f"{loan.kind} {name_of(loan)}: {error}")
+                self._record.operation(not_given_back(loan, str(error)))
                 continue
             self._journal.settle(loan)
-            self._record.operation(
-                Operation(
-                    name=f"borrow {loan.kind} {_name(loan)}",
-                    looked_at=f"{loan.kind} {_name(loan)}",
-                    before="as found",
-                    after=after,
-                    changed=False,
-                    verified_by="looked at again",
-                    undone_by="already given back",
-                    kind="borrowed",
-                )
-            )
+            self._record.operation(given_back(loan, after))
         if problems:
             raise LabError("not given back, the next run tries again: " + "; ".join(problems))
 
     def _permit_policies(self, what: str) -> None:
         if not self._permissions.kbs_policies:
             raise NotPermitted("kbs_policies", what)
-
-
-def _name(loan: Entry) -> str:
-    details = loan.details
-    if "secrets" in details:
-        return ", ".join(details["secrets"])
-    for key in ("path", "name", "secret", "keyset", "digest", "id"):
-        if key in details:
-            return str(details[key])
-    return f"{loan.run}-{loan.number}"

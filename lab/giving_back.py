@@ -73,7 +73,7 @@ class GivingBack:
         self._host.remove_file(backup)
         self._host.remove_file(f"{backup}.part")
         self._remove_torn(path)
-        return "as found, checksum compared"
+        return "as found"
 
     def _is(self, path: str, sha256: str) -> bool:
         return self._host.exists(path) and self._host.sha256(path) == sha256
@@ -116,7 +116,7 @@ class GivingBack:
         database.set_secret_policy(details["secret"], details["policy"])
         if database.policy_of_secret(details["secret"]) != details["policy"]:
             raise LabError(f"the policy of {details['secret']} is not {details['policy']} again")
-        return f"policy {details['policy']}, as found"
+        return "as found"
 
     def _keyset_policy(self, loan: Entry) -> str:
         details = loan.details
@@ -125,7 +125,7 @@ class GivingBack:
         keyset = database.keyset(details["keyset"])
         if keyset is None or keyset.policy_id != details["policy"]:
             raise LabError(f"the policy of {details['keyset']} is not {details['policy']} again")
-        return f"policy {details['policy']}, as found"
+        return "as found"
 
     def _policy(self, loan: Entry) -> str:
         details = loan.details

@@ -11,7 +11,7 @@ import pytest
 from lab.borrowing import Borrowing
 from lab.errors import LabError, MalformedRow, NotPermitted
 from lab.giving_back import RUN_LABEL, GivingBack
-from lab.journal import Journal
+from lab.journal import STATE, Journal
 from lab.kbs.rows import Damage, Policy
 from lab.labfile import Permissions
 from lab.policy_fields import policy as policy_on
@@ -205,6 +205,25 @@ def test_everything_is_back_and_the_journal_is_empty(bench: Bench) -> None:
     assert bench.database.key_policy is None
 
 
+def test_the_ledger_tells_what_was_there_before_and_how_it_is_known_to_be_back(bench: Bench) -> None:
+    borrow_everything(bench, "run-1").give_back()
+    told = [(each.name, each.before, each.after, each.verified_by) for each in bench.record.operations]
+    assert told == [
+        ("borrow secret-policy key_id1", "held to policy 11", "as found", "reading the row again"),
+        ("borrow secret-policy key_id1", "held to no policy", "as found", "reading the row again"),
+        ("borrow pod p", "there was none", "deleted", "watching the API until it was gone"),
+        (
+            "borrow new-file /own/configuration.toml", "there was none", "removed",
+            "its removal, which ended without an error",
+        ),
+        (
+            f"borrow file {TOML}", f"SHA-256 {hashlib.sha256(b'stock').hexdigest()}", "as found",
+            "comparing its checksum",
+        ),
+    ]  # fmt: skip
+    assert not any(each.changed or each.failed for each in bench.record.operations)
+
+
 def test_a_later_run_gives_back_what_a_killed_one_borrowed(bench: Bench) -> None:
     borrow_everything(bench, "run-1")
     assert bench.borrowing("run-2").restore() == 5
@@ -219,6 +238,9 @@ def test_what_cannot_be_given_back_stays_in_the_journal_and_hinders_nothing_else
     with pytest.raises(LabError, match=r"secret-policy key_id1: the database is gone"):
         borrowing.give_back()
     assert bench.host.files[TOML] == b"stock"
+    failed = [each for each in bench.record.operations if each.failed]
+    assert [each.failed for each in failed] == ["the database is gone"] * 3
+    assert failed[0].undone_by.startswith(f"the next run, or ./run --restore: {STATE}/journal/run-1-")
     bench.database.broken = False
     assert bench.borrowing("run-2").restore() == 3  # two policies, and the pod's rows
     assert bench.database.key_policy is None
