@@ -2,7 +2,8 @@ Feature: Beyond the guide - what a reader of the report must know
   These clauses decide nothing. One that does not hold is listed as a finding.
 
   Background:
-    Given the platform's SEV certificate chain is exported and verifies
+    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And the encrypted busybox's image is encrypted with the guide's key
     And no policy on the guide's key and keyset
@@ -22,3 +23,16 @@ Feature: Beyond the guide - what a reader of the report must know
     When the encrypted busybox is started with the online KBC and a digest of its own
     Then the pod is Running, which K-1.5 proves
     And the SEV policy that it was launched with, as QEMU and the KBS tell, forbids debugging and key sharing
+
+  @X-3.1
+  Scenario: The encrypted busybox runs as an SEV-ES guest, with its own digest
+    Given the host offers SEV-ES
+    And a configuration of its own for the encrypted busybox whose SEV policy demands SEV-ES
+    When the encrypted busybox is started on that configuration
+    Then the pod is Running
+    And it was launched with that configuration's SEV policy, as QEMU and the KBS tell
+    And the KBS recorded the launch under the digest that the suite computes
+    When a policy that lists the digest of the same guest without SEV-ES is set on the guide's key
+    Then the KBS refuses the key to that launch with "Policy validation failed: fw digest not valid"
+    When a policy that lists its digest is set on the guide's key
+    Then the KBS gives the key to that launch when the suite asks

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
+from lab.machine import Machine
 from lab.measurement import HashTable, launch_digest
+from lab.sev_policy import ENCRYPTED_STATE
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -16,10 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Launch:
-    """What a running VM was started from, and its launch digest in base64."""
+    """What a running VM was started from, and its launch digest in base64.
+
+    `sev_digest` is what the same files measure to in an SEV guest: another one for an SEV-ES guest only.
+    """
 
     vm: VirtualMachine
     digest: str
+    sev_digest: str
 
 
 class Launches:
@@ -40,7 +46,21 @@ class Launches:
             initrd_sha256=self._host.sha256(vm.qemu.initrd),
             append=vm.qemu.append,
         )
-        return Launch(vm, launch_digest(self._firmware(vm.qemu.firmware), hashes))
+        firmware = self._firmware(vm.qemu.firmware)
+        plain = launch_digest(firmware, hashes)
+        if not vm.qemu.sev_policy & ENCRYPTED_STATE:
+            return Launch(vm, plain, plain)
+        digest = launch_digest(
+            firmware, hashes, seves_vcpus=vm.qemu.vcpus, vcpu_signature=self._vcpu_signature(vm.qemu.cpu)
+        )
+        return Launch(vm, digest, plain)
+
+    def _vcpu_signature(self, model: str) -> int:
+        """Kata's vCPUs are the host's (kata-containers CC-0.3.0, virtcontainers/qemu_amd64.go, cpuModel)."""
+        signature = Machine(self._host).cpu.signature if model == "host" else None
+        if signature is None:
+            raise LabError(f"the suite does not know the CPUID signature of QEMU's -cpu {model}")
+        return signature
 
     def _firmware(self, path: str) -> bytes:
         """The firmware as it is on the host, read once for each checksum."""

@@ -7,8 +7,6 @@ import hashlib
 
 from sevsnpmeasure.ovmf import OVMF
 from sevsnpmeasure.sev_hashes import SevHashes
-from sevsnpmeasure.sev_mode import SevMode
-from sevsnpmeasure.vmm_types import VMMType
 from sevsnpmeasure.vmsa import VMSA
 
 from lab.errors import LabError
@@ -31,7 +29,8 @@ def launch_digest(
 
     `append` of the hashes is the kernel command line without its NUL. With `seves_vcpus`, of an SEV-ES guest
     with that many vCPUs of that CPUID signature. The same as sev-snp-measure's calc_launch_digest
-    (sevsnpmeasure/guest.py), which wants the files. Raises LabError for a firmware without a hash table.
+    (sevsnpmeasure/guest.py), which wants the files, but for SEV-ES: see `_vcpu_state`. Raises LabError for a
+    firmware without a hash table.
     """
     try:
         with MemoryFile(firmware) as file:
@@ -41,9 +40,21 @@ def launch_digest(
         measured = hashlib.sha256(ovmf.data())
         measured.update(hashes.construct_table())
         if seves_vcpus is not None:
-            states = VMSA(SevMode.SEV_ES, ovmf.sev_es_reset_eip(), vcpu_signature, 0, VMMType.QEMU)
-            for page in states.pages(seves_vcpus):
-                measured.update(page)
+            starts = [VMSA.BSP_EIP] + [ovmf.sev_es_reset_eip()] * (seves_vcpus - 1)
+            for start in starts:
+                measured.update(_vcpu_state(start, vcpu_signature))
     except (RuntimeError, ValueError, AssertionError) as error:
         raise LabError(f"sev-snp-measure cannot measure this firmware: {error}") from None
     return base64.b64encode(measured.digest()).decode()
+
+
+def _vcpu_state(start: int, signature: int) -> bytes:
+    """A vCPU's state at reset, as QEMU and KVM measure it: one page.
+
+    Since 0.0.10, sev-snp-measure sets MXCSR and the x87 control word, as a host does for KVM_SEV_INIT2 (Linux
+    6.10, QEMU 9.1). kata's QEMU of CC-0.3.0 is older, and leaves them zero on any kernel; so does kata's own
+    computation (kata-containers CC-0.3.0, src/runtime/pkg/sev/vmsa.go), by which its shim asks for secrets.
+    """
+    area = VMSA.build_save_area(start, 0, signature)
+    area.mxcsr = area.x87_fcw = 0
+    return bytes(area)

@@ -10,7 +10,7 @@ import base64
 import re
 from typing import TYPE_CHECKING, TypeVar
 
-from lab.errors import NotProven
+from lab.errors import NotApplicable, NotProven
 from lab.parsers.kernel_log import Firmware, KernelLog, parse_kernel_log
 from lab.parsers.machine import CPUID_ENCRYPTED_MEMORY, asids_of_cpuid, parse_module_switch
 
@@ -26,6 +26,7 @@ LOGS = {
     "the journal of this boot": "journalctl --dmesg --output=cat --no-pager",
 }
 SWITCH = "/sys/module/kvm_amd/parameters/sev"
+SEV_ES_SWITCH = f"{SWITCH}_es"
 
 # One leaf of CPUID, as the kernel's cpuid driver gives it: 16 bytes at the leaf's number (cpuid(4)).
 _CPUID = (
@@ -90,6 +91,22 @@ class MemoryEncryption:
             return self._testified(count, "SEV ASIDs", "the processor, by CPUID 8000_001F", log)
         found = _ASIDS_BY_SEVCTL.search(self._said("sevctl ok"))
         return self._testified(int(found[1]) if found else None, "SEV ASIDs", "sevctl ok", log)
+
+    def require_sev_es(self) -> None:
+        """Raise NotApplicable where KVM offers no SEV-ES, with why.
+
+        kvm_amd's parameter is what is left of what was asked for: the kernel clears it where processor or
+        firmware keep no ASIDs for SEV-ES guests (Linux 5.11, arch/x86/kvm/svm/sev.c, sev_hardware_setup).
+        """
+        switch = parse_module_switch(self._said(f"cat {SEV_ES_SWITCH}"))
+        if switch:
+            return
+        if switch is None:
+            raise NotApplicable("the host's kernel has no SEV-ES: kvm_amd knows no parameter sev_es")
+        raise NotApplicable(
+            "the host offers no SEV-ES: kvm_amd's parameter sev_es is off. It takes kvm_amd.sev_es=1 on the "
+            "kernel's command line, and ASIDs for SEV-ES guests in the machine's firmware settings"
+        )
 
     def sme_faults(self) -> list[str]:
         """Why SME is not active; nothing where it is (guide: dmesg | grep -i sme).

@@ -276,7 +276,8 @@ class Lab:
             api_major=firmware.api_major,
             api_minor=firmware.api_minor,
             build=firmware.build,
-            asids=firmware.asids,
+            asids=firmware.sev_asids,
+            seves_asids=firmware.seves_asids,
         )
 
     async def _open_control(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_bdd import given, then
+from pytest_bdd import given, then, when
 
 from lab.broken_policies import BrokenPolicies
 from lab.broker import Broker
@@ -11,9 +11,10 @@ from lab.confidential import ConfidentialPods
 from lab.kata import KataConfiguration
 from lab.launch_bundles import LaunchBundles, Reception
 from lab.launch_policy import LaunchPolicies
+from lab.memory_encryption import MemoryEncryption
 from lab.outcome import Pod
 from lab.platform import Platform
-from lab.sev_policy import NO_DEBUG, NO_KEY_SHARING, allows
+from lab.sev_policy import ENCRYPTED_STATE, NO_DEBUG, NO_KEY_SHARING, allows
 
 
 @given("a key of the suite's own in the KBS", target_fixture="own_key")
@@ -82,6 +83,29 @@ def refuse_software(
 def configure_strictly(confidential_pods: ConfidentialPods) -> KataConfiguration:
     """Clause X-2.3, the control: the policy is there to be set."""
     return confidential_pods.configure("online", sev_policy=NO_DEBUG | NO_KEY_SHARING)
+
+
+@given("the host offers SEV-ES")
+def offer_sev_es(memory_encryption: MemoryEncryption) -> None:
+    """Clause X-3.1 does not apply to a host without it."""
+    memory_encryption.require_sev_es()
+
+
+@given(
+    "a configuration of its own for the encrypted busybox whose SEV policy demands SEV-ES",
+    target_fixture="configuration",
+)
+def demand_sev_es(confidential_pods: ConfidentialPods) -> KataConfiguration:
+    """Clause X-3.1; the policy that a careful owner would set."""
+    return confidential_pods.configure("online", sev_policy=NO_DEBUG | NO_KEY_SHARING | ENCRYPTED_STATE)
+
+
+@when("a policy that lists the digest of the same guest without SEV-ES is set on the guide's key")
+def hold_key_to_plain_sev(
+    launch_policies: LaunchPolicies, confidential_pods: ConfidentialPods, pod: Pod
+) -> None:
+    """Clause X-3.1: an SEV-ES guest is measured with its vCPUs."""
+    launch_policies.hold_key(launch_policies.write([confidential_pods.launch_of(pod).sev_digest]))
 
 
 @then("it was launched with that configuration's SEV policy, as QEMU and the KBS tell")

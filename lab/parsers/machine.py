@@ -14,11 +14,15 @@ _SEV_BIT = 1 << 1
 
 @dataclass(frozen=True)
 class Cpu:
-    """The first processor of /proc/cpuinfo; all of a host are alike."""
+    """The first processor of /proc/cpuinfo; all of a host are alike.
+
+    `signature` is CPUID leaf 1's EAX, or None where family, model and stepping are not told.
+    """
 
     vendor: str
     model: str
     flags: frozenset[str]
+    signature: int | None = None
 
 
 def parse_os_release(text: str) -> dict[str, str]:
@@ -42,7 +46,21 @@ def parse_cpuinfo(text: str) -> Cpu:
     }
     if "vendor_id" not in fields:
         raise LabError("/proc/cpuinfo names no processor")
-    return Cpu(fields["vendor_id"], fields.get("model name", ""), frozenset(fields.get("flags", "").split()))
+    return Cpu(
+        fields["vendor_id"],
+        fields.get("model name", ""),
+        frozenset(fields.get("flags", "").split()),
+        _signature(fields.get("cpu family", ""), fields.get("model", ""), fields.get("stepping", "")),
+    )
+
+
+def _signature(*told: str) -> int | None:
+    """AMD's CPUID specification (25481), Fn0000_0001_EAX."""
+    if not all(number.isdecimal() for number in told):
+        return None
+    family, model, stepping = (int(number) for number in told)
+    base, extended = min(family, 0xF), max(family - 0xF, 0)
+    return extended << 20 | model >> 4 << 16 | base << 8 | (model & 0xF) << 4 | stepping & 0xF
 
 
 def parse_kernel_arguments(line: str) -> dict[str, str]:

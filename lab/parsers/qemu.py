@@ -40,11 +40,25 @@ class QemuArguments:
     firmware: str
     machine: dict[str, str]
     sev_guest: dict[str, str] | None
+    cpu: str
+    smp: str
+
+    @property
+    def vcpus(self) -> int:
+        """How many vCPUs the guest starts with. Raises LabError where that is not told."""
+        kind, topology = _properties(self.smp)
+        told = kind or topology.get("cpus", "")
+        if not told.isdecimal():
+            raise LabError(f"QEMU was told no number of vCPUs: -smp {self.smp!r}")
+        return int(told)
 
     @property
     def sev_policy(self) -> int:
-        """The SEV policy that the guest was launched with. Raises LabError where it is no SEV guest's."""
-        told = (self.sev_guest or {}).get("policy", "")
+        """The SEV policy that the guest was launched with. Raises LabError where it is no SEV guest's.
+
+        QEMU's own is 1 (QEMU 7.1, target/i386/sev.c, DEFAULT_GUEST_POLICY).
+        """
+        told = "" if self.sev_guest is None else self.sev_guest.get("policy", "1")
         try:
             return int(told, 0)
         except ValueError:
@@ -72,6 +86,8 @@ def parse_cmdline(data: bytes) -> QemuArguments:
         firmware=firmware[0] if firmware else named.get("-bios", ""),
         machine={"type": machine_type, **machine},
         sev_guest=guests[0] if guests else None,
+        cpu=named.get("-cpu", "").partition(",")[0],
+        smp=named.get("-smp", ""),
     )
 
 

@@ -52,8 +52,8 @@ class LaunchError(Exception):
 class Launch:
     """An SEV guest between LAUNCH_START and LAUNCH_FINISH, and after."""
 
-    def __init__(self, psp_socket: Path, policy: int, memory: Memory) -> None:
-        """Open the platform. Raises LaunchError where there is none."""
+    def __init__(self, psp_socket: Path, policy: int, memory: Memory, *, seves: bool) -> None:
+        """Open the platform; `seves` says whether KVM offers SEV-ES. Raises LaunchError."""
         try:
             self._sev = Sev(psp_socket)
         except OSError as error:
@@ -61,6 +61,13 @@ class Launch:
                 f"sev_kvm_init: Failed to open /dev/sev '{error.strerror or error}'\n"
                 "failed to initialize kvm: Operation not permitted"
             ) from None
+        if policy & _POLICY_ES and not seves:
+            self._sev.close()
+            # KVM_SEV_ES_INIT gives ENOTTY (alibaba/cloud-kernel, arch/x86/kvm/svm/sev.c, sev_es_guest_init).
+            raise LaunchError(
+                "sev_kvm_init: failed to initialize ret=-25 fw_error=0 ''\n"
+                "failed to initialize kvm: Operation not permitted"
+            )
         self.platform = self._sev.platform_status()
         self.policy = policy
         self.state = "uninit"

@@ -2,6 +2,10 @@
 
 Sources: QEMU 7.1 target/i386/sev.c (`sev_add_kernel_loader_hashes`), AMD's APM volume 2, table B-4 (layout of
 the save area), and the register values that KVM and QEMU give a virtual processor at reset.
+
+The floating-point registers stay zero: the guide's kernel does not copy them (alibaba/cloud-kernel,
+arch/x86/kvm/svm/sev.c, `sev_es_sync_vmsa`), and newer ones only for a guest made by KVM_SEV_INIT2, which QEMU
+7.1 does not know (Linux 6.10).
 """
 
 from __future__ import annotations
@@ -67,8 +71,6 @@ def save_area(eip: int, cpu_signature: int) -> bytes:
     }
     for offset, value in registers.items():
         struct.pack_into("<Q", page, offset, value)
-    struct.pack_into("<I", page, 0x408, 0x1F80)  # MXCSR
-    struct.pack_into("<H", page, 0x410, 0x37F)  # x87 control word
     return bytes(page)
 
 

@@ -25,6 +25,7 @@ from simlab.guest.qemu_arguments import ArgumentError, Machine
 from simlab.guest.qmp import QmpError, QmpServer
 from simlab.layout import Layout
 from simlab.node.host import Host
+from simlab.node.kata import protection
 
 if TYPE_CHECKING:
     from simlab.guest.qmp import Arguments
@@ -98,7 +99,7 @@ class VirtualMachine:
         return self._host.local(path).read_bytes() if path else b""
 
     def _launch_sev(self, sev: qemu_arguments.SevGuest, memory: Memory) -> Launch:
-        launch = Launch(self._layout.psp_socket, sev.policy, memory)
+        launch = Launch(self._layout.psp_socket, sev.policy, memory, seves=protection.has_sev_es(self._host))
         launch.start(self._read(sev.dh_cert_file), self._read(sev.session_file))
         table = None
         if self._loaded.kernel and sev.kernel_hashes:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 CPUS: Final = 4
 
+# Upstream 5.11, and Anolis' 5.10 (alibaba/cloud-kernel, arch/x86/kvm/svm/sev.c); off by default in both.
+_KNOWS_SEV_ES: Final = (5, 10)
+
 _CPU_FLAGS: Final = (
     "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse"
     " sse2 ht syscall nx mmxext fxsr_opt pdpe1gb rdtscp lm constant_tsc rep_good nopl nonstop_tsc"
@@ -28,7 +31,16 @@ _CPU_FLAGS: Final = (
 )
 
 
-def write(layout: Layout, booted: Booted, *, api_major: int, api_minor: int, build: int, asids: int) -> None:
+def write(
+    layout: Layout,
+    booted: Booted,
+    *,
+    api_major: int,
+    api_minor: int,
+    build: int,
+    asids: int,
+    seves_asids: int = 0,
+) -> None:
     """Write the machine's own account of itself after a boot; the numbers are what its PSP reports."""
     folder = sandbox.kernel_folder(layout)
     folder.mkdir(parents=True, exist_ok=True)
@@ -53,9 +65,12 @@ def write(layout: Layout, booted: Booted, *, api_major: int, api_minor: int, bui
     parameters.mkdir(parents=True, exist_ok=True)
     # An int parameter in 4.19 and 5.10, so 1 and not Y (arch/x86/kvm/svm.c, svm/svm.c).
     (parameters / "sev").write_text(f"{int(_has_sev(booted))}\n")
+    (parameters / "sev_es").unlink(missing_ok=True)
+    if kernel.generation >= _KNOWS_SEV_ES:
+        (parameters / "sev_es").write_text(f"{int(_has_sev_es(booted, seves_asids))}\n")
     selinux.at_boot(layout.host, booted.command_line)
 
-    log = _boot_log(booted, api_major, api_minor, build, asids)
+    log = _boot_log(booted, api_major, api_minor, build, asids, seves_asids)
     (layout.host / "var/log").mkdir(parents=True, exist_ok=True)
     # dmesg's ring buffer, which `dmesg --clear` empties, and the journal, which keeps every boot's.
     (layout.host / "var/log/dmesg").write_text(log)
@@ -70,7 +85,15 @@ def _has_sev(booted: Booted) -> bool:
     return "kvm_amd.sev=1" in booted.command_line.split()
 
 
-def _boot_log(booted: Booted, api_major: int, api_minor: int, build: int, asids: int) -> str:
+def _has_sev_es(booted: Booted, asids: int) -> bool:
+    """Whether kvm_amd offers SEV-ES: it knows it, was told to, and the machine keeps ASIDs for it."""
+    told = "kvm_amd.sev_es=1" in booted.command_line.split()
+    return told and _has_sev(booted) and booted.kernel.generation >= _KNOWS_SEV_ES and asids > 0
+
+
+def _boot_log(
+    booted: Booted, api_major: int, api_minor: int, build: int, asids: int, seves_asids: int
+) -> str:
     """Return the kernel's log at boot; 5.10's lines on SEV and SME are those that the guide shows.
 
     4.19's are in its `arch/x86/mm/mem_encrypt.c`, `drivers/crypto/ccp/psp-dev.c` and `arch/x86/kvm/svm.c`.
@@ -91,6 +114,8 @@ def _boot_log(booted: Booted, api_major: int, api_minor: int, build: int, asids:
     lines.append((6.997400, f"{ccp} SEV API:{api_major}.{api_minor} build:{build}"))
     if _has_sev(booted):
         lines.append((7.522437, f"SEV supported: {asids} ASIDs" if recent else "SEV supported"))
+    if _has_sev_es(booted, seves_asids):
+        lines.append((7.522441, f"SEV-ES supported: {seves_asids} ASIDs"))
     lines.append((9.310554, f"systemd[1]: Set hostname to <{addresses.HOSTNAME}>."))
     return "".join(f"[{seconds:12.6f}] {text}\n" for seconds, text in lines)
 

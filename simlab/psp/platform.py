@@ -39,8 +39,18 @@ class Firmware:
     api_major: int = 1
     api_minor: int = 42  # as the guide's machine (guide: 使能SEV和SME)
     build: int = 42
-    asids: int = 255
-    min_sev_asid: int = 100
+    asids: int = 509  # EPYC 7003
+    min_sev_asid: int = 255  # leaves the 255 ASIDs that the guide's machine counts for SEV guests
+
+    @property
+    def sev_asids(self) -> int:
+        """How many SEV guests there can be (Linux 5.10, arch/x86/kvm/svm/sev.c, sev_hardware_setup)."""
+        return self.asids - self.min_sev_asid + 1
+
+    @property
+    def seves_asids(self) -> int:
+        """How many SEV-ES guests there can be."""
+        return self.min_sev_asid - 1
 
     @property
     def api(self) -> tuple[int, int]:

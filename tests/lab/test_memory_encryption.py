@@ -27,6 +27,27 @@ SWITCH, COMMAND_LINE = "cat /sys/module/kvm_amd/parameters/sev", "cat /proc/cmdl
 VERSION, OK, CPUID = "sevctl show version", "sevctl ok", "dd if=/dev/cpu/0/cpuid"
 
 
+SEV_ES = "cat /sys/module/kvm_amd/parameters/sev_es"
+
+
+@pytest.mark.parametrize("switch", ["1\n", "Y\n"])
+def test_a_host_that_offers_sev_es(switch: str) -> None:
+    asked({SEV_ES: switch})[0].require_sev_es()
+
+
+@pytest.mark.parametrize(
+    ("switch", "why"),
+    [
+        ("0\n", r"kvm_amd's parameter sev_es is off.*kvm_amd\.sev_es=1"),
+        ("N\n", "kvm_amd's parameter sev_es is off"),
+        ((1, "No such file or directory"), "kvm_amd knows no parameter sev_es"),
+    ],
+)
+def test_a_host_without_sev_es_is_told_why(switch: Answer, why: str) -> None:
+    with pytest.raises(NotApplicable, match=why):
+        asked({SEV_ES: switch})[0].require_sev_es()
+
+
 def asked(changes: dict[str, Answer]) -> tuple[MemoryEncryption, MemoryRecord]:
     says: dict[str, Answer] = {
         DMESG: WHOLE,

@@ -34,7 +34,6 @@ KINDS = {"state", "workload", "refusal"}
 PENDING = {
     "A-1.1",
     "X-1.1",
-    "X-3.1",
 }
 
 

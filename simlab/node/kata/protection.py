@@ -10,10 +10,19 @@ if TYPE_CHECKING:
     from simlab.node.host import Host
 
 _SEV: Final = "/sys/module/kvm_amd/parameters/sev"
+_SEV_ES: Final = "/sys/module/kvm_amd/parameters/sev_es"
 
 # EPYC 7003: CPUID 8000001F EBX, bits 5:0 and 11:6.
 C_BIT_POSITION: Final = 51
 REDUCED_PHYSICAL_BITS: Final = 5
+
+
+def has_sev_es(host: Host) -> bool:
+    """Whether kvm_amd has SEV-ES switched on; a kernel that does not know it has no such parameter."""
+    try:
+        return host.read_text(_SEV_ES)[:1] in ("1", "Y")
+    except FileNotFoundError:
+        return False
 
 
 def require_sev(host: Host) -> None:

@@ -51,6 +51,21 @@ def test_cpuinfo() -> None:
 
 
 @pytest.mark.parametrize(
+    ("family", "model", "stepping", "signature"),
+    [
+        ("23", "1", "2", 0x800F12),
+        ("23", "49", "0", 0x830F10),
+        ("25", "1", "1", 0xA00F11),
+        ("15", "6", "x", None),
+    ],
+)
+def test_a_processors_signature(family: str, model: str, stepping: str, signature: int | None) -> None:
+    # kata-containers CC-0.3.0, src/runtime/pkg/sev/vcpu_sigs_test.go
+    text = f"vendor_id\t: AuthenticAMD\ncpu family\t: {family}\nmodel\t\t: {model}\nstepping\t: {stepping}\n"
+    assert parse_cpuinfo(text).signature == signature
+
+
+@pytest.mark.parametrize(
     ("line", "missing"),
     [
         ("ro quiet mem_encrypt=on kvm_amd.sev=1", []),

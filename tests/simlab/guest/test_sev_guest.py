@@ -15,23 +15,27 @@ from sevsnpmeasure.sev_mode import SevMode
 from simlab import artifacts
 from simlab.artifacts import firmware
 from simlab.images import catalog
+from simlab.node.kata.digest import seves_digest
 from simlab.release import paths
 from simlab.sev.errors import SignatureError
 from simlab.sev.owner import Owner
 from tests.simlab.guest import world as w
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.simlab.guest.world import Vm, World
 
 ES = 0x4
 STOCK_KEYS = {catalog.STOCK_KEY_ID: base64.b64encode(catalog.STOCK_KEY).decode()}
 
 
-def expected_digest(vm: Vm, mode: SevMode = SevMode.SEV) -> bytes:
-    """What the guide's appendix computes, from the host's files and the command line."""
+def expected_digest(vm: Vm, policy: int = 0) -> bytes:
+    """What the guide's appendix computes, from the host's files and the command line; or kata for SEV-ES."""
     ovmf, kernel, initrd = (str(vm.world.local(path)) for path in (vm.firmware, vm.kernel, vm.initrd))
-    signature = vcpu_types.cpu_sig(25, 1, 1)
-    digest: bytes = guest.calc_launch_digest(mode, vm.vcpus, signature, ovmf, kernel, initrd, vm.cmdline, 0)
+    if policy & ES:
+        return seves_digest(ovmf, kernel, initrd, vm.cmdline, vm.vcpus, vcpu_types.cpu_sig(25, 1, 1))
+    digest: bytes = guest.calc_launch_digest(SevMode.SEV, vm.vcpus, 0, ovmf, kernel, initrd, vm.cmdline, 0)
     return digest
 
 
@@ -39,14 +43,34 @@ def launched(world: World, **options: Any) -> Vm:
     return w.Vm(world, sev_policy=0, owner=Owner(0), **options).start()
 
 
-@pytest.mark.parametrize(("policy", "mode"), [(0, SevMode.SEV), (ES, SevMode.SEV_ES)])
-def test_platform_measures_what_sev_snp_measure_computes(world: World, policy: int, mode: SevMode) -> None:
+@pytest.mark.parametrize("policy", [0, ES])
+def test_platform_measures_what_the_shim_computes(world: World, policy: int) -> None:
     with w.Vm(world, sev_policy=policy, owner=Owner(policy), vcpus=3).start() as vm:
-        vm.verified(expected_digest(vm, mode))
+        vm.verified(expected_digest(vm, policy))
         with pytest.raises(SignatureError):
             vm.verified(hashlib.sha256(b"another").digest())
         sev = vm.qmp("query-sev")
         assert (sev["enabled"], sev["state"], sev["policy"]) == (True, "launch-secret", policy)
+
+
+@pytest.fixture(params=["0\n", None], ids=["off", "unknown"])
+def without_sev_es(world: World, request: pytest.FixtureRequest) -> Iterator[None]:
+    file = world.local("/sys/module/kvm_amd/parameters/sev_es")
+    before = file.read_text()
+    file.unlink()
+    if request.param is not None:
+        file.write_text(request.param)
+    yield
+    file.write_text(before)
+
+
+@pytest.mark.usefixtures("without_sev_es")
+def test_without_sev_es_in_kvm_a_guest_that_demands_it_does_not_start(world: World) -> None:
+    assert (
+        "sev_kvm_init: failed to initialize ret=-25" in w.Vm(world, sev_policy=ES, owner=Owner(ES)).refused()
+    )
+    with w.Vm(world, sev_policy=0, owner=Owner(0)).start() as vm:
+        vm.verified(expected_digest(vm))
 
 
 def test_altered_command_line_is_measured(world: World) -> None:

@@ -69,6 +69,9 @@ class World:
         cpuinfo.parent.mkdir(parents=True)
         cpuinfo.write_text("processor\t: 0\ncpu family\t: 25\nmodel\t\t: 1\nstepping\t: 1\n\n")
         self.platform = platform.create(self.layout.platform)
+        parameters = self.local("/sys/module/kvm_amd/parameters")
+        parameters.mkdir(parents=True)
+        (parameters / "sev_es").write_text("1\n")
         self.kbs_state = self.layout.world / "kbs.json"
         self.stock_kbs()
 

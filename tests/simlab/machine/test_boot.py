@@ -46,7 +46,7 @@ def test_each_stage_boots_its_kernel(tmp_path: Path) -> None:
     sev = boot.boot(make(tmp_path / "sev", Stage.SEV))
     assert sev.kernel.release == "5.10.134-13_rc2.an8.x86_64"
     assert sev.command_line.startswith("BOOT_IMAGE=(hd0,gpt2)/vmlinuz-5.10.134-13_rc2.an8.x86_64 root=")
-    assert sev.command_line.endswith(ARGUMENTS)
+    assert sev.command_line.endswith(f" {ARGUMENTS} kvm_amd.sev_es=1")
 
 
 def test_the_newer_grub_does_not_come_up_with_the_arguments_of_sev(tmp_path: Path) -> None:
