@@ -30,8 +30,8 @@ Feature: Beyond the guide - what a reader of the report must know
     And a configuration of its own for the encrypted busybox whose SEV policy demands SEV-ES
     When the encrypted busybox is started on that configuration
     Then the pod is Running
-    And it was launched with that configuration's SEV policy, as QEMU and the KBS tell
     And the KBS recorded the launch under the digest that the suite computes
+    And it was launched with that configuration's SEV policy, as QEMU and the KBS tell
     When a policy that lists the digest of the same guest without SEV-ES is set on the guide's key
     Then the KBS refuses the key to that launch with "Policy validation failed: fw digest not valid"
     When a policy that lists its digest is set on the guide's key
