@@ -25,5 +25,6 @@ pytest_plugins = [
     "steps.launch_secret",
     "steps.operator",
     "steps.pods",
+    "steps.reboot",
     "steps.policy_fields",
 ]

@@ -111,6 +111,11 @@ class Broker:
         self._open_until.callback(service.close)
         return service
 
+    def forget(self) -> None:
+        """Look for its addresses and connect anew from now on: after a reboot containers may have others."""
+        for known in ("guest_address", "database_address", "database", "service"):
+            self.__dict__.pop(known, None)
+
     def require_answer(self) -> None:
         """Raise NotProven where the KBS does not answer: that is clause K-1.3's business."""
         try:

@@ -10,7 +10,7 @@ from lab.errors import LabError, NotProven
 from lab.provisioning import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from lab.provisioning import Change, Provisioning
 
@@ -67,6 +67,13 @@ class Convergence:
             for change in stage.changes:
                 with contextlib.suppress(NotProven):
                     self._provisioning.holds(change)
+
+    def settle(self, clauses: Iterable[str]) -> None:
+        """Take it that these clauses hold, as somebody saw who looked at them in another way."""
+        for clause in clauses:
+            if stage := self._stages.get(clause):
+                for change in stage.changes:
+                    self._provisioning.settle(change)
 
     def reach_again(self) -> None:
         """Reach every clause that held before the run undid it."""

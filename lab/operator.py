@@ -6,10 +6,12 @@ api/v1beta1/ccruntime_types.go (the status), controllers/ccruntime_controller.go
 
 from __future__ import annotations
 
+import re
+import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import ApiRefused, NotProven
+from lab.errors import ApiRefused, DeadlineExceeded, NotProven
 from lab.node_service import LEASES
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ MANAGER, PROXY = "manager", "kube-rbac-proxy"
 DAEMONS = ("cc-operator-daemon-install", "cc-operator-pre-install-daemon")
 NOT_FOUND, CONFLICT = 404, 409
 ATTEMPTS = 20
+# What kubectl says of the label with which the installer ends (kubectl 1.24, pkg/cmd/label/label.go).
+LABELLED = re.compile(r"node/\S+ (not )?labeled")
+# Seconds between two looks at its log.
+PACE = 1.0
 CRASHING, HOPELESS_RESTARTS = "CrashLoopBackOff", 5
 # The kubelet forgets that a container crashed once it ran for this long (Kubernetes, "Pod Lifecycle").
 STABLE_AFTER = timedelta(minutes=10)
@@ -122,6 +128,29 @@ class Operator:
         sets = self._cluster.list("DaemonSet", NAMESPACE)
         return [{**item, "kind": "DaemonSet"} for item in sets] + [{**item, "kind": "Pod"} for item in pods]
 
+    def installer_pods(self) -> list[dict[str, Any]]:
+        """The pods that copy the release's files over the host's at each start."""
+        return [pod for pod in self._cluster.list("Pod", NAMESPACE) if owned_by(pod, DAEMONS[0])]
+
+    def wait_for_installer(self, since: datetime, deadline: Deadline) -> None:
+        """Wait until each of these pods has started after `since`, and its script has come to its end.
+
+        That ends with the node's label, and sleeps then. Raises DeadlineExceeded.
+        """
+        pause = threading.Event()
+        while pods := [pod for pod in self.installer_pods() if not self._has_installed(pod, since)]:
+            name = pods[0]["metadata"]["name"]
+            if deadline.expired:
+                raise DeadlineExceeded(f"{name} did not install within {deadline.seconds:.0f} s")
+            pause.wait(deadline.cap(PACE))
+
+    def _has_installed(self, pod: dict[str, Any], since: datetime) -> bool:
+        started = started_at(pod)
+        if started is None or started < since:
+            return False
+        log = self._cluster.pod_log(NAMESPACE, pod["metadata"]["name"])
+        return any(LABELLED.fullmatch(line) for line in log.splitlines())
+
     def hindrance(self) -> str | None:
         """Why it cannot go on with what it does; None where nothing tells that."""
         deployment = self.deployment()
@@ -202,6 +231,14 @@ def installation_fault(runtime: dict[str, Any] | None) -> str | None:
     if total and int(completed) == total:
         return None
     return f"installed on {completed} of {total} nodes" if runtime else "there is no CcRuntime"
+
+
+def started_at(pod: dict[str, Any]) -> datetime | None:
+    """When the pod's first container started last; None where it does not run."""
+    for state in (pod.get("status") or {}).get("containerStatuses") or []:
+        if time := ((state.get("state") or {}).get("running") or {}).get("startedAt"):
+            return datetime.fromisoformat(time)
+    return None
 
 
 def owned_by(item: dict[str, Any], name: str) -> bool:

@@ -116,6 +116,10 @@ class Provisioning:
             self._settled.add(change.name)
         return sight.holds
 
+    def settle(self, change: Change) -> None:
+        """Take it that a change holds."""
+        self._settled.add(change.name)
+
     def unsettle(self) -> None:
         """Look at everything again from now on: something happened that may have undone what was settled."""
         self._settled.clear()

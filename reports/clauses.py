@@ -62,6 +62,10 @@ class Catalogue:
         """The clauses' ids, in the guide's order."""
         return [clause["id"] for clause in self._clauses]
 
+    def of_kind(self, kind: str) -> list[str]:
+        """The ids of the clauses of a kind, in the guide's order."""
+        return [clause["id"] for clause in self._clauses if clause["kind"] == kind]
+
     def sort(self, clauses: Iterable[str]) -> list[str]:
         """`clauses` in the guide's order; unknown ones last."""
         order = {clause: place for place, clause in enumerate(self.ids())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
+from lab.convergence import Convergence
 from lab.labfile import LabFile
 from lab.operator import MANAGER, PROXY, Operator
 from lab.profile import Profile
@@ -81,6 +82,12 @@ def leave_others(uninstalled: Outcome) -> None:
 def require_uninstalled(uninstallation: Uninstallation) -> None:
     """Precondition: clause O-4.1 owns the fact."""
     uninstallation.require_performed()
+
+
+@when("the operator is installed again, as the guide does")
+def install_again(convergence: Convergence) -> None:
+    """With containerd's configuration, which an uninstallation puts back to an earlier one."""
+    convergence.reach("C-4.2", "O-3.1")
 
 
 @then("stock files that came back in the place of others are reported")

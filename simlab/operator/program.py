@@ -78,6 +78,8 @@ class Node:
                     raise ScriptError(f"error: '{key}' already has a value ({has}), and --overwrite is false")
                 if has != value:
                     api.merge(self._path, {"metadata": {"labels": {key: value}}})
+                done = "unlabeled" if value is None else "not labeled" if has == value else "labeled"
+                say(f"node/{self._path.rpartition('/')[2]} {done}")
             except KubeClientError as error:
                 raise ScriptError(f"Error from server: {error}") from None
 

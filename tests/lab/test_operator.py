@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from lab.deadline import Deadline
-from lab.errors import ApiRefused, NotProven
+from lab.errors import ApiRefused, DeadlineExceeded, NotProven
 from lab.operator import CONTROLLER, DAEMONS, Operator
 from lab.worker_nodes import WorkerNodes
 from tests.lab.objects_cluster import LABEL, ObjectsCluster, node, pod, runtime
@@ -117,3 +118,19 @@ def test_an_image_is_set_though_others_write_to_the_deployment(
     conflicts = itertools.count(-100)
     with pytest.raises(ApiRefused):
         operator.set_image("b", "3")
+
+
+def test_the_installer_is_waited_for_until_its_script_has_ended(
+    cluster: ObjectsCluster, operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs = iter(["copying kata artifacts onto host\n", "copying\nnode/sev-1 not labeled\n"])
+    monkeypatch.setattr(cluster, "pod_log", lambda *_: next(logs), raising=False)
+    monkeypatch.setattr("lab.operator.PACE", 0.01)
+    state = cluster.objects["Pod"][1]["status"]["containerStatuses"][0]
+    state["state"] = {"running": {"startedAt": "2026-11-23T14:00:00Z"}}
+    since = datetime.fromisoformat("2026-11-23T14:30:00Z")
+    with pytest.raises(DeadlineExceeded, match=f"{DAEMONS[0]}-0 did not install"):
+        operator.wait_for_installer(since, Deadline(0.05))
+    state["state"] = {"running": {"startedAt": "2026-11-23T14:31:00Z"}}
+    operator.wait_for_installer(since, Deadline(9))
+    assert next(logs, None) is None

@@ -33,7 +33,6 @@ KINDS = {"state", "workload", "refusal"}
 # Clauses whose scenarios are being written. One that has got its scenario must leave.
 PENDING = {
     "A-1.1",
-    "X-1.1",
 }
 
 

@@ -1,0 +1,129 @@
+"""The node's files that the guide replaces and edits, and the installer that overwrites them.
+
+Each start of the installer's pod copies the release's files over the host's, an initrd and a configuration of
+others among them (kata-containers CC-0.3.0, tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh, `cp -a`).
+What a run saw last is kept on the host, so that the next one can tell.
+"""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lab.errors import LabError, NoSuchHostFile
+from lab.journal import STATE
+from lab.kata import KataConfiguration
+from lab.record import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.host import Host
+    from lab.profile import Profile
+    from lab.record import Record
+
+SEEN = f"{STATE}/kata-files.json"
+# The installer copies some gigabytes: a file that got there in this time before or after another of its
+# files, which nobody else touches, came with it.
+COPYING = timedelta(minutes=5)
+
+MEANING = (
+    "Its pod was started again, such as by a reboot. Pods that use the node's configuration boot the stock "
+    "initrd, without the KBC of the guide's, and have another launch digest than a policy may list."
+)
+REMEDY = (
+    "Put initrd and configuration there again, as the guide does (基于online KBC, 基于offline KBC), "
+    "now and after each start of that pod."
+)
+
+
+@dataclass(frozen=True)
+class KataFile:
+    """A file as it is now. `placed` is when it got there: a copy keeps the time of its content's change."""
+
+    sha256: str
+    placed: datetime
+
+
+class KataFiles:
+    """The kata SEV configuration and the initrd that it boots, on one node."""
+
+    def __init__(self, host: Host, profile: Profile, record: Record) -> None:
+        self._host = host
+        self._record = record
+        self._configuration = profile.kata.sev_configuration
+        # Each with the clause of the online KBC that it carries.
+        self._clauses = {profile.kata.sev_initrd: "W-3.1", self._configuration: "W-3.2"}
+
+    def look(self) -> dict[str, KataFile]:
+        """Those of the files that are there, by their paths."""
+        return {path: file for path in self._clauses if (file := self._look(path))}
+
+    def replaced(self, before: Mapping[str, KataFile]) -> dict[str, str]:
+        """Which of the files are others by now: what is so, by the clause that the file carries."""
+        now = self.look()
+        told = {}
+        for path, file in before.items():
+            name, found = posixpath.basename(path), now.get(path)
+            if found is None:
+                told[self._clauses[path]] = f"{name} is gone"
+            elif found.sha256 != file.sha256:
+                when = f"{found.placed:%H:%M:%S} UTC"
+                told[self._clauses[path]] = f"{name} was replaced at {when}, as the operator's installer does"
+        return told
+
+    def remember(self) -> None:
+        """Keep on the host what is there now, for the next run."""
+        seen = {path: file.sha256 for path, file in self.look().items()}
+        text = json.dumps({"at": self._host.now().isoformat(timespec="seconds"), "files": seen}, indent=1)
+        self._host.write_file(SEEN, text.encode(), mode=0o600)
+
+    def tell_overwritten(self) -> None:
+        """Tell the reader which files the installer overwrote since the last run."""
+        try:
+            seen = json.loads(self._host.read_file(SEEN))
+            files, at = dict(seen["files"]), str(seen["at"])
+        except NoSuchHostFile:
+            return
+        except (ValueError, TypeError, KeyError):
+            return  # it was written by another release of the suite
+        copied = self._copied()
+        others = [
+            (path, file)
+            for path, file in self.look().items()
+            if files.get(path, file.sha256) != file.sha256
+            and copied is not None
+            and abs(file.placed - copied) < COPYING
+        ]
+        if others:
+            names = " and ".join(posixpath.basename(path) for path, _ in others)
+            when = min(file.placed for _, file in others).isoformat(timespec="seconds")
+            self._record.finding(
+                Finding(
+                    title="The operator's installer put its stock files over the node's",
+                    detail=f"{names} came with it at {when}; at {at} the last run saw others there",
+                    clause=self._clauses[others[0][0]],
+                    meaning=MEANING,
+                    remedy=REMEDY,
+                )
+            )
+
+    def _look(self, path: str) -> KataFile | None:
+        if not self._host.exists(path):
+            return None
+        changed = self._host.run("stat --format=%%Z -- %s", path, reads=True, quiet=True).stdout
+        return KataFile(self._host.sha256(path), datetime.fromtimestamp(int(changed), UTC))
+
+    def _copied(self) -> datetime | None:
+        """When the installer copied its files last, by its firmware: nobody puts another in its place."""
+        try:
+            configuration = KataConfiguration.parse(
+                self._configuration, self._host.read_file(self._configuration)
+            )
+            firmware = self._look(configuration.firmware)
+        except LabError:
+            return None
+        return firmware.placed if firmware else None
