@@ -9,6 +9,15 @@ from lab.record import Operation
 if TYPE_CHECKING:
     from lab.journal import Entry
 
+# What is borrowed, by a loan's kind, where that is not the word itself.
+_THINGS = {
+    "new-file": "file",
+    "secret-policy": "policy of the key",
+    "keyset-policy": "policy of the keyset",
+    "secret": "key",
+    "secrets": "keys",
+    "connections": "records of launches with the digest",
+}
 # How it is known that a loan is back, by its kind (lab/giving_back.py).
 _VERIFIED = {
     "file": "comparing its checksum",
@@ -41,7 +50,7 @@ def not_given_back(loan: Entry, why: str) -> Operation:
 
 
 def _entry(loan: Entry, after: str, *, undone_by: str, failed: str = "") -> Operation:
-    what = f"{loan.kind} {name_of(loan)}"
+    what = f"{_THINGS.get(loan.kind, loan.kind)} {name_of(loan)}"
     verified = _VERIFIED.get(loan.kind, "its removal, which ended without an error")
     return Operation(
         name=f"borrow {what}",

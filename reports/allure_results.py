@@ -107,7 +107,9 @@ class AllureSteps:
 
     @allure_commons.hookimpl(tryfirst=True)
     def report_container(self, container: TestResultContainer) -> None:
-        """Before the fixtures of a result are written: nothing secret in them."""
+        """Before the fixtures of a result are written: only what tells something, and nothing secret."""
+        container.befores = [each for each in container.befores if _tells(each)]
+        container.afters = [each for each in container.afters if _tells(each)]
         _redact(container, self._recorder.redactor)
 
 
@@ -149,6 +151,11 @@ def describe(result: TestResult, scenario: ScenarioResult) -> None:
         labels += [Label(LabelType.TAG, "advisory"), Label(LabelType.SEVERITY, "trivial")]
     labels += [Label(LabelType.TAG, clause) for clause in scenario.clauses if clause not in tags]
     result.labels = labels
+
+
+def _tells(fixture: Any) -> bool:
+    """Whether a fixture's set-up or clean-up did more than to pass."""
+    return bool(fixture.steps or fixture.attachments or fixture.status not in (None, Status.PASSED))
 
 
 def _redact(node: Any, redactor: Redactor) -> None:

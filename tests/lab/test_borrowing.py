@@ -209,11 +209,11 @@ def test_the_ledger_tells_what_was_there_before_and_how_it_is_known_to_be_back(b
     borrow_everything(bench, "run-1").give_back()
     told = [(each.name, each.before, each.after, each.verified_by) for each in bench.record.operations]
     assert told == [
-        ("borrow secret-policy key_id1", "held to policy 11", "as found", "reading the row again"),
-        ("borrow secret-policy key_id1", "held to no policy", "as found", "reading the row again"),
+        ("borrow policy of the key key_id1", "held to policy 11", "as found", "reading the row again"),
+        ("borrow policy of the key key_id1", "held to no policy", "as found", "reading the row again"),
         ("borrow pod p", "there was none", "deleted", "watching the API until it was gone"),
         (
-            "borrow new-file /own/configuration.toml", "there was none", "removed",
+            "borrow file /own/configuration.toml", "there was none", "removed",
             "its removal, which ended without an error",
         ),
         (

@@ -157,6 +157,12 @@ def _allure_has_steps_and_evidence(left: Left) -> None:
         "Verified by": "v",
         "Undone by": "u",
     }
+    # Of the fixtures, those that did something; what they did is the ledger's too.
+    files = (left.folder / "allure-results").glob("*-container.json")
+    containers = [json.loads(path.read_bytes()) for path in files]
+    befores = {each["name"]: each for container in containers for each in container.get("befores", [])}
+    assert set(befores) == {"cluster", "row"}
+    assert [step["name"] for step in befores["row"]["steps"]] == ["borrowed: lend row 10"]
     labels = {(label["name"], label["value"]) for label in tells["labels"]}
     assert {("feature", "Facts"), ("suite", "Facts"), ("tag", "W-1.2")} <= labels
 
