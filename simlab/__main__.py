@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simlab import labs, requirements
 from simlab.machine import access, boot, power
+from simlab.release import versions
 from simlab.stages import Stage
 from simlab.world import StartError, World
 
@@ -46,7 +47,7 @@ def up(options: argparse.Namespace) -> int:
     wake = _signals_to_pipe()
     record = labs.claim(options.root, options.name or f"run-{os.getpid()}")
     layout = record.layout
-    world = World(layout, Stage.named(options.stage))
+    world = World(layout, Stage.named(options.stage), options.release)
     try:
         world.start(wake)
         _announce(layout, world, as_json=options.attached or options.json)
@@ -126,7 +127,7 @@ def reset(options: argparse.Namespace) -> int:
 def _up_detached(options: argparse.Namespace) -> int:
     """Start a keeper in a session of its own and wait until it says that the lab is ready."""
     command = [sys.executable, "-m", "simlab", "up", "--attached", "--name", options.name or "default"]
-    command += ["--stage", options.stage]
+    command += ["--stage", options.stage, "--release", options.release]
     if options.root:
         command += ["--root", str(options.root)]
     # The keeper's stdin is a pipe that it keeps open itself, so it never ends.
@@ -230,6 +231,12 @@ def _parse() -> argparse.Namespace:
         choices=Stage.names(),
         default=Stage.KBS.name.lower(),
         help="how far along the guide it starts (default: %(default)s)",
+    )
+    sub.add_argument(
+        "--release",
+        choices=list(versions.RELEASES),
+        default=versions.DEFAULT.name,
+        help="which CoCo release it is (default: %(default)s)",
     )
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--attached", action="store_true", help="say JSON; stop at the end of stdin")

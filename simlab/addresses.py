@@ -32,6 +32,7 @@ INTERNET_NAMES: Final = (
     "auth.docker.io",
     "docker.io",
     "quay.io",
+    "ghcr.io",
     "kdsintf.amd.com",
     "download.docker.com",
     "github.com",

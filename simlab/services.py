@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from simlab import addresses, artifacts, compose, control, network, pki, release, stage
+from simlab import addresses, artifacts, compose, control, image_key, network, pki, release, stage
 from simlab.bringup import Step
 from simlab.containers import Container
 from simlab.docker import Docker
@@ -122,7 +122,8 @@ class Lab:
         return [
             Step("database", ("network",), functools.partial(self._start_container, "database")),
             Step("kbs", ("database", "compose"), functools.partial(self._start_container, "kbs")),
-            Step("containers", ("kbs",), _nothing),
+            Step("image-key", ("database",), _thread(image_key.add, self._layout)),
+            Step("containers", ("kbs", "image-key"), _nothing),
         ]
 
     async def stop(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simlab import addresses
 from simlab.kubeclient import KubeClient, KubeClientError
 from simlab.operator import names, seed
+from simlab.release import versions
 from simlab.stages import Stage
 
 if TYPE_CHECKING:
@@ -28,16 +29,16 @@ class StageError(Exception):
 
 def seed_cluster(layout: Layout, stage: Stage = Stage.KBS) -> None:
     """Make namespaces with their default service accounts, and the operator. Raises StageError."""
-    has_operator = stage >= Stage.OPERATOR
+    has_operator, release = stage >= Stage.OPERATOR, versions.of(layout)
     with KubeClient(layout, "admin") as api:
         try:
             if has_operator:
-                seed.deploy(api)
+                seed.deploy(api, release)
             for namespace in (*_NAMESPACES, *([names.NAMESPACE] if has_operator else [])):
                 _create(api, "/api/v1/namespaces", "Namespace", namespace)
                 _create(api, f"/api/v1/namespaces/{namespace}/serviceaccounts", "ServiceAccount", "default")
             if has_operator:
-                seed.install(api)
+                seed.install(api, release)
         except KubeClientError as error:
             raise StageError(str(error)) from None
 
@@ -55,7 +56,7 @@ def await_node(layout: Layout, stage: Stage = Stage.KBS) -> None:
             node = api.find(path)
             if node is not None and not labelled:
                 # The worker label is the administrator's (guide, step one).
-                labels = names.WORKER if stage >= Stage.CLUSTER else {}
+                labels = versions.of(layout).worker_label if stage >= Stage.CLUSTER else {}
                 api.merge(path, {"metadata": {"labels": labels}})
                 labelled = True
             if labelled and node is not None and _is_ready(node) and _has_operator(api, node, stage):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses
+from simlab.release import versions
 from simlab.requirements import PROGRAM_PATH
 from simlab.stages import Stage
 
@@ -39,7 +40,10 @@ class World:
     `ssh_port` and `api_port`: where the SSH server and the Kubernetes API are on the runner's 127.0.0.1.
     """
 
-    def __init__(self, layout: Layout, stage: Stage = Stage.KBS) -> None:
+    def __init__(
+        self, layout: Layout, stage: Stage = Stage.KBS, release: str = versions.DEFAULT.name
+    ) -> None:
+        versions.write(layout, release)
         self._layout = layout
         self._stage = stage
         # The sockets are made before the namespaces, so that they listen on the runner's loopback.

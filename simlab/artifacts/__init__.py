@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from simlab.artifacts import firmware, initrd, kernel
-from simlab.release import paths
+from simlab.release import paths, versions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from simlab.layout import Layout
+    from simlab.release.versions.release import Kata
 
 DEMO_HOST: Final = "mirrors.openanolis.cn"
 DEMO_FOLDER: Final = "inclavare-containers/confidential-containers-demo/bin/ccv3-sev"
@@ -50,7 +51,7 @@ class Artifacts:
 
     @property
     def initrd_sev(self) -> Path:
-        """The initrd that CoCo v0.3.0 ships: the online KBC only."""
+        """The initrd that the release ships: the online KBC only."""
         return self.folder / INITRD_SEV
 
     @property
@@ -58,10 +59,10 @@ class Artifacts:
         """The root file system of guests that are not confidential."""
         return self.folder / IMAGE
 
-    def by_host_path(self) -> dict[str, Path]:
+    def by_host_path(self, kata: Kata) -> dict[str, Path]:
         """The release's files by their place on a host, as the operator's installer puts them."""
         return {
-            paths.FIRMWARE: self.firmware,
+            kata.firmware: self.firmware,
             paths.SEV_KERNEL: self.kernel_sev,
             paths.SEV_INITRD: self.initrd_sev,
             paths.KERNEL: self.kernel,
@@ -75,26 +76,28 @@ class Artifacts:
 
 
 def build(layout: Layout) -> Artifacts:
-    """Write the artifacts under `layout.world` and the demo's two initrds where the internet serves them.
+    """Write the release's artifacts, and two more initrds, one a KBC.
 
+    These are the demo's, where the internet serves them, or else the lab's own builds beside the release's.
     Needs `layout.pki / "internet-ca.crt"`: guests trust it for HTTPS.
     """
     ca_roots = (layout.pki / "internet-ca.crt").read_bytes()
     folder = layout.world / "artifacts"
-    demo = layout.internet / DEMO_HOST / DEMO_FOLDER
+    release = versions.of(layout)
+    demo = layout.internet / DEMO_HOST / DEMO_FOLDER if release.demo_initrds else folder
     folder.mkdir(parents=True, exist_ok=True)
     demo.mkdir(parents=True, exist_ok=True)
     files = {
-        FIRMWARE: firmware.build(),
+        FIRMWARE: firmware.build(release.kata.firmware_version),
         KERNEL_SEV: kernel.build_bzimage(),
         KERNEL: kernel.build_vmlinux(),
-        INITRD_SEV: initrd.build_sev("online_sev_kbc", ca_roots),
-        IMAGE: initrd.build_image(ca_roots),
+        INITRD_SEV: initrd.build_sev(release, "online_sev_kbc", ca_roots),
+        IMAGE: initrd.build_image(release, ca_roots),
     }
     demos = {
-        # The demo's own builds: same agent, other bytes than the release's.
-        DEMO_ONLINE: initrd.build_sev("online_sev_kbc", b"# ccv3-sev demo\n" + ca_roots),
-        DEMO_OFFLINE: initrd.build_sev("offline_sev_kbc", b"# ccv3-sev demo\n" + ca_roots),
+        # Same agent, other bytes than the release's.
+        name: initrd.build_sev(release, kbc, b"# another build\n" + ca_roots)
+        for name, kbc in ((DEMO_ONLINE, "online_sev_kbc"), (DEMO_OFFLINE, "offline_sev_kbc"))
     }
     for name, data in files.items():
         (folder / name).write_bytes(data)

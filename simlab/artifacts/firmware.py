@@ -16,9 +16,6 @@ HASH_TABLE_BASE: Final = 0x80FC00
 HASH_TABLE_SIZE: Final = 0x400
 SEV_ES_RESET_EIP: Final = 0x80B004
 
-VERSION: Final = (
-    "edk2-202208-sev-alloc-runtime-secret-area"  # kata CC-0.3.0, versions.yaml, externals.ovmf.sev
-)
 _SIZE: Final = 256 * 1024
 _PAIR: Final = struct.Struct("<II")
 
@@ -28,15 +25,18 @@ def filler(label: str, size: int) -> bytes:
     return hashlib.shake_256(label.encode()).digest(size)
 
 
-def build(*, hash_table: bool = True) -> bytes:
-    """Build OVMF.fd; without `hash_table` it is like OVMF's general build, which QEMU refuses to measure."""
+def build(version: str, *, hash_table: bool = True) -> bytes:
+    """Build the firmware of a version of edk2.
+
+    Without `hash_table` it is like OVMF's general build, which QEMU refuses to measure.
+    """
     entries = {ovmf_table.SEV_SECRET_AREA: _PAIR.pack(SECRET_AREA_BASE, SECRET_AREA_SIZE)}
     if hash_table:
         entries[ovmf_table.SEV_HASH_TABLE] = _PAIR.pack(HASH_TABLE_BASE, HASH_TABLE_SIZE)
     entries[ovmf_table.SEV_ES_RESET_BLOCK] = struct.pack("<I", SEV_ES_RESET_EIP)
     table = ovmf_table.build(entries)
-    name = f"OvmfPkg/AmdSev {VERSION}\0".encode()
+    name = f"OvmfPkg/AmdSev {version}\0".encode()
     # The last 16 bytes are where an x86 processor starts: a jump back into the image.
     reset_vector = bytes(ovmf_table.RESET_VECTOR_SIZE - 16) + b"\x90\x90\xe9\xc5\xff" + bytes(11)
     body = _SIZE - len(name) - len(table) - len(reset_vector)
-    return name + filler(VERSION, body) + table + reset_vector
+    return name + filler(version, body) + table + reset_vector

@@ -1,25 +1,27 @@
 """The guest's file systems: kata's agent configuration, the attestation agent, CA roots, the pause bundle.
 
-Contents as kata CC-0.3.0, tools/osbuilder/rootfs-builder/rootfs.sh makes them for each AA_KBC. The
-attestation agent's program is stood for by TOML that says how it was built; `simlab.guest` reads it.
+Contents as kata CC-0.3.0 and CC-0.7.0, tools/osbuilder/rootfs-builder/rootfs.sh makes them for each AA_KBC.
+The attestation agent's program is stood for by TOML that says how it was built; `simlab.guest` reads it.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from simlab.artifacts import cpio
 from simlab.artifacts.firmware import filler
 
+if TYPE_CHECKING:
+    from simlab.release.versions.release import Release
+
 AGENT_CONFIG: Final = "etc/agent-config.toml"
 ATTESTATION_AGENT: Final = "usr/local/bin/attestation-agent"
 CA_ROOTS: Final = "etc/ssl/certs/ca-certificates.crt"
+KATA_AGENT: Final = "usr/bin/kata-agent"
 PAUSE: Final = "pause_bundle/rootfs/pause"
 PAUSE_CONFIG: Final = "pause_bundle/config.json"
-
-ATTESTATION_AGENT_VERSION: Final = "v0.3.0"  # kata CC-0.3.0, versions.yaml, externals.attestation-agent
 
 _AGENT_SIZE: Final = 256 * 1024
 
@@ -48,9 +50,14 @@ def _agent_config(kbc_params: str) -> bytes:
     return f'aa_kbc_params = "{kbc_params}"\n\n[endpoints]\nallowed = [\n{allowed}\n]\n'.encode()
 
 
-def _attestation_agent(*modules: str) -> bytes:
+def _attestation_agent(version: str, *modules: str) -> bytes:
     listed = ", ".join(f'"{module}"' for module in modules)
-    return f'version = "{ATTESTATION_AGENT_VERSION}"\nkbc_modules = [{listed}]\n'.encode()
+    return f'version = "{version}"\nkbc_modules = [{listed}]\n'.encode()
+
+
+def agent_mark(release: Release) -> str:
+    """What kata's agent has in it: by it a guest knows which release its agent and image-rs are of."""
+    return f"kata-agent {release.kata.tag}"
 
 
 def _pause_program() -> bytes:
@@ -66,10 +73,11 @@ def _pause_program() -> bytes:
     return header + segment + code
 
 
-def _common(ca_roots: bytes) -> dict[str, cpio.File]:
+def _common(release: Release, ca_roots: bytes) -> dict[str, cpio.File]:
+    name = agent_mark(release)
     return {
         CA_ROOTS: cpio.File(ca_roots),
-        "usr/bin/kata-agent": cpio.File(filler("kata-agent CC-0.3.0", _AGENT_SIZE), 0o755),
+        KATA_AGENT: cpio.File(name.encode() + b"\0" + filler(name, _AGENT_SIZE), 0o755),
         PAUSE: cpio.File(_pause_program(), 0o755),
         PAUSE_CONFIG: cpio.File(
             json.dumps(
@@ -79,22 +87,21 @@ def _common(ca_roots: bytes) -> dict[str, cpio.File]:
     }
 
 
-def build_sev(kbc: str, ca_roots: bytes) -> bytes:
+def build_sev(release: Release, kbc: str, ca_roots: bytes) -> bytes:
     """An initrd for SEV guests whose attestation agent has the one KBC `kbc`."""
     return cpio.pack(
-        _common(ca_roots)
+        _common(release, ca_roots)
         | {
             AGENT_CONFIG: cpio.File(_agent_config(KBC_PARAMS[kbc])),
-            ATTESTATION_AGENT: cpio.File(_attestation_agent(kbc), 0o755),
+            ATTESTATION_AGENT: cpio.File(_attestation_agent(release.guest.attestation_agent, kbc), 0o755),
         }
     )
 
 
-def build_image(ca_roots: bytes) -> bytes:
+def build_image(release: Release, ca_roots: bytes) -> bytes:
     """The root file system of guests that are not confidential.
 
     AA_KBC=offline_fs_kbc, for which rootfs.sh writes no agent configuration.
     """
-    return cpio.pack(
-        _common(ca_roots) | {ATTESTATION_AGENT: cpio.File(_attestation_agent("offline_fs_kbc"), 0o755)}
-    )
+    agent = _attestation_agent(release.guest.attestation_agent, "offline_fs_kbc")
+    return cpio.pack(_common(release, ca_roots) | {ATTESTATION_AGENT: cpio.File(agent, 0o755)})

@@ -1,6 +1,7 @@
 """The attestation agent: picks the KBC that the parameters name, if it was built with it.
 
-Source: attestation-agent v0.3.0, src/lib.rs and app/src/grpc/keyprovider/mod.rs.
+Sources: attestation-agent v0.3.0, src/lib.rs and app/src/grpc/keyprovider/mod.rs; guest-components v0.7.0,
+attestation-agent/lib and app.
 """
 
 from __future__ import annotations
@@ -15,20 +16,23 @@ from simlab.guest.online_sev_kbc import OnlineSevKbc
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
+    from simlab.release.versions.release import Guest
+
 _SEPARATOR: Final = "::"
 
 
 class AttestationAgent:
     """Key provider of one guest. A KBC lives from its first use to the guest's end."""
 
-    def __init__(self, modules: AbstractSet[str], secrets: dict[str, bytes]) -> None:
+    def __init__(self, guest: Guest, modules: AbstractSet[str], secrets: dict[str, bytes]) -> None:
+        self._guest = guest
         self._modules = modules
         self._secrets = secrets
         self._instances: dict[str, Kbc] = {}
 
     def unwrap(self, kbc_params: str, annotation: bytes) -> bytes:
         """Unwrap a layer's private options; `kbc_params` is KBC::KBS. Raises KbcError."""
-        return kbc.unwrap(self._kbc(kbc_params), annotation)
+        return kbc.unwrap(self._guest, self._kbc(kbc_params), annotation)
 
     def resource(self, kbc_params: str, name: str) -> bytes:
         """Get a resource. Raises KbcError."""

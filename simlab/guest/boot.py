@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from simlab.artifacts import cpio, initrd, kernel, ovmf_table
 from simlab.guest import agent_config, measured_boot, secret_table
 from simlab.guest.agent_config import AgentConfig, AgentConfigError
+from simlab.release import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simlab.guest.memory import Memory
+    from simlab.release.versions.release import Guest
 
 
 class BootError(Exception):
@@ -40,6 +42,7 @@ class Booted:
     root: Mapping[str, cpio.File]
     secrets: dict[str, bytes]
     kbc_modules: frozenset[str]
+    guest: Guest
 
     @property
     def ca_roots(self) -> str:
@@ -68,7 +71,7 @@ def boot(loaded: Loaded, memory: Memory | None) -> Booted:
         config = agent_config.read(loaded.cmdline, root)
     except AgentConfigError as error:
         raise BootError(f"kata-agent: {error}") from None
-    return Booted(config, root, secrets, _kbc_modules(root))
+    return Booted(config, root, secrets, _kbc_modules(root), _guest(root))
 
 
 def _verify_blobs(loaded: Loaded, memory: Memory, area: bytes | None) -> None:
@@ -82,6 +85,13 @@ def _verify_blobs(loaded: Loaded, memory: Memory, area: bytes | None) -> None:
     base = struct.unpack_from("<I", area)[0]
     if memory.read(base, len(table)) != table:
         raise BootError("VerifyBlob: hash comparison failed for kernel: Access Denied")
+
+
+def _guest(root: Mapping[str, cpio.File]) -> Guest:
+    """What agent the root has, by its program."""
+    agent = root.get(initrd.KATA_AGENT)
+    head = agent.data.partition(b"\0")[0].decode(errors="replace") if agent else ""
+    return versions.by_mark(head, initrd.agent_mark).guest
 
 
 def _kbc_modules(root: Mapping[str, cpio.File]) -> frozenset[str]:

@@ -1,7 +1,7 @@
-"""Pulling an image inside the guest: image-rs v0.3.0 as kata's agent uses it.
+"""Pulling an image inside the guest: image-rs v0.3.0 or v0.7.0 as kata's agent uses it.
 
-Sources: kata CC-0.3.0 src/agent/src/image_rpc.rs; image-rs src/image.rs, src/pull.rs (texts of errors);
-oci-distribution 0.9.4 src/errors.rs.
+Sources: kata CC-0.3.0, CC-0.7.0 src/agent/src/image_rpc.rs; image-rs src/image.rs, src/pull.rs,
+src/decrypt.rs (texts of errors); oci-distribution 0.9.4 src/errors.rs.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ImageService:
         if not parameters:
             return
         try:
-            self._attestation_agent.resource(parameters, "Credential")
+            self._attestation_agent.resource(parameters, self._system.guest.credential)
         except KbcError as error:
             _log.warning("no registry credential: %s", error)
 
@@ -123,7 +123,7 @@ class ImageService:
             try:
                 layer.unpack(self._plain_tar(description, blob, diff_id), rootfs)
             except (ImageError, ValueError) as error:
-                raise ImageError(f"failed to async handle layer: {error}") from None
+                raise ImageError(f"{self._system.guest.layer_failed}{error}") from None
 
     def _plain_tar(self, description: Mapping[str, Any], blob: bytes, diff_id: str) -> bytes:
         media_type = description["mediaType"]
@@ -141,11 +141,13 @@ class ImageService:
     def _decrypt(self, annotations: dict[str, str], blob: bytes) -> bytes:
         options = self._unwrap(annotations)
         if options is None:
-            raise ImageError("failed to get decrypt key failed to retrive decrypt key!")
+            raise ImageError(f"failed to get decrypt key {self._system.guest.no_key}")
         try:
             return ocicrypt.decrypt_layer(blob, annotations, options)
         except ocicrypt.DecryptionError as error:
-            raise ImageError(f"failed to async_get_plaintext_layer: {error}") from None
+            raise ImageError(
+                f"failed to async_get_plaintext_layer: failed to async decrypt layer {error}"
+            ) from None
 
     def _unwrap(self, annotations: Mapping[str, str]) -> bytes | None:
         """Try each annotation of a key provider; None if no key was had. Causes go to the console only."""

@@ -118,7 +118,7 @@ class VirtualMachine:
         except BootError as error:
             _log.error("%s", error)
             return
-        attestation_agent = AttestationAgent(system.kbc_modules, system.secrets)
+        attestation_agent = AttestationAgent(system.guest, system.kbc_modules, system.secrets)
         images = ImageService(system, attestation_agent, self._folder)
         self._agent = Agent(system.config, images, self._folder, self._host.local)
         listener = sockets.listen(self._host.local(self._machine.agent_socket))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Final
 
 from simlab.images import layer, oci, ocicrypt
 from simlab.images.layer import Entry
 from simlab.images.store import Store
+from simlab.release import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 NGINX: Final = ("bitnami/nginx", "1.22.0")
 REGISTRY: Final = ("library/registry", "latest")
-BUSYBOX: Final = ("haosanzi/busybox-v1", "encrypted")
-
-# simple-kbs 0.1.1, db/initial-data.sql: public, for tests.
-STOCK_KEY_ID: Final = "key_id1"
-STOCK_KEY: Final = base64.b64decode("RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4=")
 
 CANARY: Final = "opt/simlab/canary"
 
@@ -42,8 +37,11 @@ def publish(layout: Layout, busybox: Path) -> None:
     program = busybox.read_bytes()
     docker_hub = Store(layout.registry / "docker.io")
     docker_hub.put_image(*NGINX, nginx(program))
-    docker_hub.put_image(*BUSYBOX, encrypted_busybox(program))
     docker_hub.put_image(*REGISTRY, registry())
+    release = versions.of(layout)
+    image = release.image
+    sealed = encrypted_busybox(program, image.kid, image.key, wrap_type=release.guest.wrap_types[0])
+    Store(layout.registry / image.registry).put_image(*image.name, sealed)
 
 
 def nginx(busybox: bytes) -> oci.Image:
@@ -88,11 +86,16 @@ def registry() -> oci.Image:
 
 
 def encrypted_busybox(
-    busybox: bytes, kid: str = STOCK_KEY_ID, wrapping_key: bytes = STOCK_KEY, canary: str = "encrypted image"
+    busybox: bytes,
+    kid: str,
+    wrapping_key: bytes,
+    *,
+    wrap_type: str = ocicrypt.WRAP_TYPE,
+    canary: str = "encrypted image",
 ) -> oci.Image:
     """Build the encrypted image; its one layer opens with the key `kid` only."""
     plain = layer.pack(_userland(busybox) | {CANARY: Entry(f"{canary} {kid}\n".encode())})
-    ciphertext, annotations = ocicrypt.encrypt_layer(layer.compress(plain), kid, wrapping_key)
+    ciphertext, annotations = ocicrypt.encrypt_layer(layer.compress(plain), kid, wrapping_key, wrap_type)
     sealed = oci.Layer(ciphertext, layer.digest(plain), oci.LAYER_GZIP_ENCRYPTED, annotations)
     process = {
         "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],

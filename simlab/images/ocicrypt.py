@@ -3,7 +3,9 @@
 Sources: ocicrypt-rs v0.3.0 `src/encryption.rs`, `src/blockcipher/` (the layer: AES-256-CTR, HMAC-SHA256
 over the ciphertext with the same key, private and public options as JSON); attestation-agent v0.3.0
 `sample_keyprovider/src/enc_mods/offline_fs_kbs/` and `src/kbc_modules/*_sev_kbc/` (the private options
-wrapped by AES-256-CTR, which authenticates nothing: a wrong key is noticed only when the options are read).
+wrapped by AES-256-CTR, which authenticates nothing: a wrong key is noticed only when the options are read);
+guest-components v0.7.0 `attestation-agent/deps/crypto`, `attestation-agent/coco_keyprovider` (wrapped by
+AES-256-GCM too).
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ import os
 from dataclasses import dataclass
 from typing import Any, Final
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 PROVIDER_ANNOTATION: Final = "org.opencontainers.image.enc.keys.provider.attestation-agent"
 PROVIDER_PREFIX: Final = "org.opencontainers.image.enc.keys.provider."
@@ -25,8 +29,10 @@ PUBLIC_OPTIONS_ANNOTATION: Final = "org.opencontainers.image.enc.pubopts"
 
 LAYER_CIPHER: Final = "AES_256_CTR_HMAC_SHA256"
 WRAP_TYPE: Final = "aes_256_ctr"
+GCM: Final = "A256GCM"
 KEY_SIZE: Final = 32
 _NONCE_SIZE: Final = 16
+_GCM_NONCE_SIZE: Final = 12
 
 
 class DecryptionError(Exception):
@@ -68,9 +74,11 @@ class AnnotationPacket:
             raise ValueError(f"Failed to parse annotation: {error}") from None
 
 
-def encrypt_layer(plain: bytes, kid: str, wrapping_key: bytes) -> tuple[bytes, dict[str, str]]:
+def encrypt_layer(
+    plain: bytes, kid: str, wrapping_key: bytes, wrap_type: str = WRAP_TYPE
+) -> tuple[bytes, dict[str, str]]:
     """Encrypt a layer blob with a fresh key, itself wrapped by `wrapping_key`: ciphertext and annotations."""
-    key, nonce, iv = os.urandom(KEY_SIZE), os.urandom(_NONCE_SIZE), os.urandom(_NONCE_SIZE)
+    key, nonce = os.urandom(KEY_SIZE), os.urandom(_NONCE_SIZE)
     ciphertext = ctr(key, nonce, plain)
     private = {
         "symkey": base64.b64encode(key).decode(),
@@ -82,8 +90,7 @@ def encrypt_layer(plain: bytes, kid: str, wrapping_key: bytes) -> tuple[bytes, d
         "cipheroptions": {},
         "hmac": base64.b64encode(hmac.digest(key, ciphertext, "sha256")).decode(),
     }
-    wrapped = ctr(wrapping_key, iv, json.dumps(private).encode())
-    packet = AnnotationPacket(kid, wrapped, iv, WRAP_TYPE)
+    packet = _wrap(json.dumps(private).encode(), kid, wrapping_key, wrap_type)
     return ciphertext, {
         PROVIDER_ANNOTATION: base64.b64encode(packet.to_json()).decode(),
         PUBLIC_OPTIONS_ANNOTATION: base64.b64encode(json.dumps(public).encode()).decode(),
@@ -106,6 +113,24 @@ def decrypt_layer(ciphertext: bytes, annotations: dict[str, str], private_option
     if not hmac.compare_digest(hmac.digest(key, ciphertext, "sha256"), base64.b64decode(public["hmac"])):
         raise DecryptionError("failed decrypt byte stream")
     return ctr(key, base64.b64decode(private["cipheroptions"]["nonce"]), ciphertext)
+
+
+def _wrap(options: bytes, kid: str, key: bytes, wrap_type: str) -> AnnotationPacket:
+    if wrap_type == GCM:
+        iv = os.urandom(_GCM_NONCE_SIZE)
+        return AnnotationPacket(kid, AESGCM(key).encrypt(iv, options, None), iv, wrap_type)
+    iv = os.urandom(_NONCE_SIZE)
+    return AnnotationPacket(kid, ctr(key, iv, options), iv, wrap_type)
+
+
+def unwrap(packet: AnnotationPacket, key: bytes) -> bytes:
+    """A layer's private options. Raises ValueError where the key is of another size, or GCM notices it."""
+    if packet.wrap_type != GCM:
+        return ctr(key, packet.iv, packet.wrapped_data)
+    try:
+        return AESGCM(key).decrypt(packet.iv, packet.wrapped_data, None)
+    except InvalidTag:
+        raise ValueError("aead::Error") from None
 
 
 def ctr(key: bytes, iv: bytes, data: bytes) -> bytes:

@@ -28,6 +28,8 @@ def application(layout: Layout) -> web.Application:
     docker_hub = Registry(Store(layout.registry / "docker.io"), docker_bearer)
     quay_bearer = Bearer("https://quay.io/v2/auth", "quay.io")
     quay = Registry(Store(layout.registry / "quay.io"), quay_bearer)
+    ghcr_bearer = Bearer("https://ghcr.io/token", "ghcr.io")
+    ghcr = Registry(Store(layout.registry / "ghcr.io"), ghcr_bearer)
 
     async def token(request: web.Request) -> web.StreamResponse:
         return await docker_bearer.issue(request)
@@ -35,11 +37,15 @@ def application(layout: Layout) -> web.Application:
     async def quay_host(request: web.Request) -> web.StreamResponse:
         return await (quay_bearer.issue(request) if request.path == "/v2/auth" else quay.handle(request))
 
+    async def ghcr_host(request: web.Request) -> web.StreamResponse:
+        return await (ghcr_bearer.issue(request) if request.path == "/token" else ghcr.handle(request))
+
     hosts: dict[str, Handler] = {
         "registry-1.docker.io": docker_hub.handle,
         "docker.io": docker_hub.handle,
         "auth.docker.io": token,
         "quay.io": quay_host,
+        "ghcr.io": ghcr_host,
     }
 
     async def dispatch(request: web.Request) -> web.StreamResponse:

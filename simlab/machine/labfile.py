@@ -9,11 +9,13 @@ import tomlkit
 from simlab import artifacts, compose
 from simlab.machine import access
 from simlab.machine.software import operator_sdk
+from simlab.release import versions
 
 if TYPE_CHECKING:
-    from simlab.layout import Layout
+    from pathlib import Path
 
-PROFILE: Final = "anolis-8.6-coco-0.3.0"
+    from simlab.layout import Layout
+    from simlab.release.versions.release import Release
 
 # A simulated lab may be changed in every way.
 _PERMISSIONS: Final = (
@@ -34,11 +36,11 @@ _PERMISSIONS: Final = (
 
 def write(layout: Layout, ssh_port: int) -> None:
     """Write `layout.lab_file`; its digests are those of the build, not of the host's files."""
-    digests = artifacts.Artifacts(layout.world / "artifacts").sha256()
-    demo = f"https://{artifacts.DEMO_HOST}/{artifacts.DEMO_FOLDER}"
+    release, built = versions.of(layout), artifacts.Artifacts(layout.world / "artifacts")
+    digests = built.sha256()
     content = {
         "name": "simulated",
-        "profile": PROFILE,
+        "profile": release.profile,
         "ssh": {
             "host": "127.0.0.1",
             "port": ssh_port,
@@ -58,7 +60,7 @@ def write(layout: Layout, ssh_port: int) -> None:
         "platform": {"root": str(layout.platform / "ask_ark.cert")},
         "permissions": dict.fromkeys(_PERMISSIONS, True),
         "files": {
-            key: {"url": f"{demo}/{name}", "sha256": digests[name]}
+            key: _source(release, built.folder / name) | {"sha256": digests[name]}
             for key, name in (
                 ("initrd_online", artifacts.DEMO_ONLINE),
                 ("initrd_offline", artifacts.DEMO_OFFLINE),
@@ -73,3 +75,10 @@ def write(layout: Layout, ssh_port: int) -> None:
     draft = layout.lab_file.with_suffix(".draft")
     draft.write_text("# Written by the simulated lab.\n\n" + tomlkit.dumps(content))
     draft.replace(layout.lab_file)
+
+
+def _source(release: Release, built: Path) -> dict[str, str]:
+    """Where an initrd is fetched from: the guide's demo, or the lab's own build on the runner."""
+    if release.demo_initrds:
+        return {"url": f"https://{artifacts.DEMO_HOST}/{artifacts.DEMO_FOLDER}/{built.name}"}
+    return {"path": str(built)}

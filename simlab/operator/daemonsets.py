@@ -1,6 +1,7 @@
 """The four DaemonSets that the manager makes from a CcRuntime.
 
-Source: operator v0.3.0 `controllers/ccruntime_controller.go`, processDaemonset and makeHookDaemonset.
+Source: operator v0.3.0 and v0.7.0, `controllers/ccruntime_controller.go`, processDaemonset and
+makeHookDaemonset.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def owner_reference(runtime: Object) -> Object:
 
 
 def _selector(runtime: Object) -> dict[str, str]:
-    chosen = runtime["spec"].get("ccNodeSelector")
-    return dict(names.WORKER if chosen is None else chosen.get("matchLabels", {}))
+    chosen = runtime["spec"]["ccNodeSelector"]
+    return dict(chosen.get("matchLabels", {}))
 
 
 def _daemon(

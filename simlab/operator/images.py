@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from simlab.images import layer, oci
 from simlab.images.layer import Entry
+from simlab.images.reference import Reference
 from simlab.images.store import Store
-from simlab.operator import names
+from simlab.operator import seed
+from simlab.release import versions
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
@@ -15,14 +17,20 @@ if TYPE_CHECKING:
 
 def publish(layout: Layout) -> None:
     """Put the images where quay.io has them. gcr.io, the proxy's registry, is not on the lab's internet."""
-    quay = Store(layout.registry / "quay.io")
-    quay.put_image(*names.MANAGER_IMAGE, _image("manager", "manager"))
-    quay.put_image(*names.PROXY_IMAGE, _image("rbac_proxy", "usr/local/bin/kube-rbac-proxy", entrypoint=True))
-    quay.put_image(*names.RUNTIME_IMAGE, _image("kata_deploy", "opt/kata-artifacts/scripts/kata-deploy.sh"))
+    release = versions.of(layout)
+    config = release.cc_runtime["spec"]["config"]
     scripts = "opt/confidential-containers-pre-install-artifacts/scripts"
-    quay.put_image(
-        *names.ENGINE_IMAGE, _image("container_engine", f"{scripts}/container-engine-for-cc-deploy.sh")
-    )
+    images = {
+        release.controller_images()["manager"]: _image("manager", "manager"),
+        seed.reachable_proxy(release): _image("rbac_proxy", "usr/local/bin/kube-rbac-proxy", entrypoint=True),
+        config["payloadImage"]: _image("kata_deploy", "opt/kata-artifacts/scripts/kata-deploy.sh"),
+        config["preInstall"]["image"]: _image(
+            "container_engine", f"{scripts}/container-engine-for-cc-deploy.sh"
+        ),
+    }
+    for name, image in images.items():
+        reference = Reference.parse(name)
+        Store(layout.registry / reference.registry).put_image(reference.repository, reference.tag, image)
 
 
 def _image(module: str, program: str, *, entrypoint: bool = False) -> oci.Image:

@@ -1,4 +1,4 @@
-"""The runtime payload's program: `kata-deploy.sh install`, `cleanup` and `reset` (kata CC-0.3.0)."""
+"""The runtime payload's program: `kata-deploy.sh install`, `cleanup`, `reset` (kata CC-0.3.0, CC-0.7.0)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from simlab.artifacts import Artifacts
 from simlab.operator import names
 from simlab.operator.program import Node, ScriptError, run_script, say
-from simlab.release import kata_deploy, paths
+from simlab.release import kata_deploy, paths, versions
 
 if TYPE_CHECKING:
     from simlab.operator.program import Program
@@ -21,22 +21,22 @@ def script(program: Program) -> bool:
     engine = node.container_engine()
     if engine != "containerd":
         raise ScriptError(f"ERROR: {engine} is not supported for now")
-    files = program.files
+    files, kata = program.files, versions.of(program.layout).kata
     _require_configuration(files)
     match program.command[1:]:
         case ["install"]:
             say("copying kata artifacts onto host")
-            kata_deploy.install_artifacts(files, Artifacts(program.layout.world / "artifacts"))
+            kata_deploy.install_artifacts(files, Artifacts(program.layout.world / "artifacts"), kata)
             say("Add Kata Containers as a supported runtime for containerd")
-            kata_deploy.link_shims(files)
-            kata_deploy.configure_containerd(files)
+            kata_deploy.link_shims(files, kata)
+            kata_deploy.configure_containerd(files, kata)
             node.label(names.KATA_RUNTIME_LABEL, "true")
         case ["cleanup"]:
-            kata_deploy.remove_shims(files)
+            kata_deploy.remove_shims(files, kata)
             kata_deploy.restore_containerd(files)
             node.label(names.KATA_RUNTIME_LABEL, "cleanup")
             say("deleting kata artifacts")
-            kata_deploy.remove_artifacts(files)
+            kata_deploy.remove_artifacts(files, kata)
         case ["reset"]:
             node.label(names.KATA_RUNTIME_LABEL, None)
             # The pod's hook: the real one sleeps until the kubelet kills it.

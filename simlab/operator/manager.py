@@ -21,6 +21,7 @@ from simlab.operator import names
 from simlab.operator.leader import Leader
 from simlab.operator.program import Program, say
 from simlab.operator.reconciler import Again, ReconcileError, Reconciler
+from simlab.release import versions
 
 # client-go util/workqueue, DefaultControllerRateLimiter
 _FIRST_SECONDS: Final = 0.005
@@ -29,12 +30,14 @@ _MOST_SECONDS: Final = 1000.0
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simlab.release.versions.release import Release
+
 
 class Controller:
     """Passes for every CcRuntime, woken by changes of CcRuntimes and nodes."""
 
-    def __init__(self, api: Api, namespace: str) -> None:
-        self._reconciler = Reconciler(api, namespace, lambda line: _log("INFO", line))
+    def __init__(self, api: Api, namespace: str, worker: dict[str, str]) -> None:
+        self._reconciler = Reconciler(api, namespace, worker, lambda line: _log("INFO", line))
         self._runtimes = Informer(api, names.CC_RUNTIMES)
         self._nodes = Informer(api, "/api/v1/nodes")
         self._due: dict[str, float] = {}
@@ -96,7 +99,7 @@ async def run(program: Program) -> int:
     namespace = os.environ.get("CCRUNTIME_NAMESPACE", "kube-system")
     api = Api.from_kubeconfig(program.layout.world / "operator.conf")
     try:
-        work = asyncio.create_task(_lead(api, namespace))
+        work = asyncio.create_task(_lead(api, namespace, versions.of(program.layout)))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -110,14 +113,18 @@ async def run(program: Program) -> int:
         await api.close()
 
 
-async def _lead(api: Api, namespace: str) -> None:
+async def _lead(api: Api, namespace: str, release: Release) -> None:
+    if release.namespace_labels:
+        _log("INFO", "Labelling Namespace")
+        labels = {"metadata": {"labels": dict(release.namespace_labels)}}
+        await api.patch(f"/api/v1/namespaces/{namespace}", labels)
     _log("INFO", "starting manager")
     identity = f"{os.environ.get('HOSTNAME', names.ACCOUNT)}_{uuid.uuid4()}"
     leader = Leader(api, namespace, names.LEASE, identity)
     _log("INFO", f"attempting to acquire leader lease {namespace}/{names.LEASE}...")
     await leader.acquire()
     _log("INFO", f"successfully acquired lease {namespace}/{names.LEASE}")
-    working = asyncio.create_task(Controller(api, namespace).run())
+    working = asyncio.create_task(Controller(api, namespace, release.worker_label).run())
     keeping = asyncio.create_task(leader.keep())
     try:
         done, _ = await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,6 +1,6 @@
-"""Names that the operator v0.3.0 gives and looks for.
+"""Names that the operator gives and looks for, the same in v0.3.0 and v0.7.0.
 
-Source: operator v0.3.0 `controllers/common.go`, `controllers/ccruntime_controller.go`, `config/`.
+Source: operator v0.3.0 and v0.7.0, `controllers/common.go`, `controllers/ccruntime_controller.go`, `config/`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,5 @@ UNINSTALL: Final = "uninstall"
 POST_UNINSTALL: Final = "post-uninstall"
 
 KATA_RUNTIME_LABEL: Final = "katacontainers.io/kata-runtime"
-WORKER: Final = {"node-role.kubernetes.io/worker": ""}
 PRE_INSTALL_DONE: Final = {"cc-preinstall/done": "true"}
 POST_UNINSTALL_DONE: Final = {"cc-postuninstall/done": "true"}
-
-MANAGER_IMAGE: Final = ("confidential-containers/operator", "v0.2.0")
-PROXY_IMAGE: Final = ("brancz/kube-rbac-proxy", "v0.13.0")
-ENGINE_IMAGE: Final = (
-    "confidential-containers/container-engine-for-cc-payload",
-    "1def978fdf6b0cb2383d43970c3dc484df3cad54",
-)
-RUNTIME_IMAGE: Final = (
-    "confidential-containers/runtime-payload",
-    "kata-containers-b91337afef54d94e7f6458a0d1548e921dab6ea0-x86_64",
-)

@@ -1,7 +1,7 @@
 """What the manager does for a CcRuntime, one pass at a time.
 
-Source: operator v0.3.0 `controllers/ccruntime_controller.go`. The order of the steps, and what a pass does
-not wait for, are that file's: so are its races.
+Source: operator v0.3.0 and v0.7.0, `controllers/ccruntime_controller.go`. The order of the steps, and what a
+pass does not wait for, are that file's: so are its races.
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ class Again:
 class Reconciler:
     """Passes over CcRuntimes. Every method raises ApiError, ApiUnreachableError, ReconcileError."""
 
-    def __init__(self, api: Api, namespace: str, say: Callable[[str], None]) -> None:
+    def __init__(self, api: Api, namespace: str, worker: dict[str, str], say: Callable[[str], None]) -> None:
+        """`worker` is the label by which nodes are selected for a CcRuntime that selects none itself."""
         self._api = api
+        self._worker = worker
         self._say = say
         self._daemon_sets = f"/apis/apps/v1/namespaces/{namespace}/daemonsets"
         self._namespace = namespace
@@ -57,6 +59,8 @@ class Reconciler:
         runtime = await self._find(f"{names.CC_RUNTIMES}/{name}")
         if runtime is None:
             return None
+        if not runtime["spec"].get("ccNodeSelector"):
+            runtime["spec"]["ccNodeSelector"] = {"matchLabels": dict(self._worker)}
         await self._ensure(daemonsets.installer(runtime, names.UNINSTALL, self._namespace))
         if runtime["metadata"].get("deletionTimestamp"):
             self._say("ccRuntime instance marked deleted")
@@ -112,7 +116,7 @@ class Reconciler:
 
     async def _make_runtime_classes(self, runtime: Object, status: Status) -> None:
         wanted = runtime["spec"]["config"].get("runtimeClassNames") or ["kata-clh", "kata-qemu", "kata"]
-        selector = runtime["spec"].get("ccNodeSelector") or {"matchLabels": names.WORKER}
+        selector = runtime["spec"]["ccNodeSelector"]
         for name in wanted:
             if await self._find(f"{_RUNTIME_CLASSES}/{name}") is None:
                 self._say(f"Creating a new RuntimeClass {name}")
@@ -171,8 +175,7 @@ class Reconciler:
         await self._api.patch(f"{_NODES}/{node['metadata']['name']}", {"metadata": {"labels": labels}})
 
     async def _workers(self, runtime: Object) -> list[Object]:
-        selector = runtime["spec"].get("ccNodeSelector") or {"matchLabels": names.WORKER}
-        return await self._nodes(selector.get("matchLabels", {}))
+        return await self._nodes(runtime["spec"]["ccNodeSelector"].get("matchLabels", {}))
 
     async def _nodes(self, labels: dict[str, str]) -> list[Object]:
         selector = ",".join(f"{key}={value}" for key, value in labels.items())

@@ -1,16 +1,12 @@
 """The operator as the guide's step two leaves it in a cluster: applied, edited, installed.
 
-`release.yaml` and `ccruntime.yaml` are what `kubectl kustomize` makes of `source/config/release` and of
-`source/config/samples/ccruntime/default`.
+Its manifests are the lab's release's own (`simlab.release.versions`).
 """
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-
-import yaml
 
 from simlab import addresses
 from simlab.operator import daemonsets, names
@@ -19,16 +15,13 @@ from simlab.operator.status import Status
 
 if TYPE_CHECKING:
     from simlab.kubeclient import KubeClient
+    from simlab.release.versions.release import Release
 
 Object = dict[str, Any]
 
-SOURCE: Final = Path(__file__).parent / "source"
-RELEASE: Final = Path(__file__).parent / "release.yaml"
-CC_RUNTIME: Final = Path(__file__).parent / "ccruntime.yaml"
-
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-_UNREACHABLE_PROXY: Final = "gcr.io/kubebuilder/kube-rbac-proxy:v0.13.0"
-REACHABLE_PROXY: Final = "quay.io/brancz/kube-rbac-proxy:v0.13.0"
+_PROXY: Final = "kube-rbac-proxy"
+_REACHABLE_PROXY: Final = "quay.io/brancz/kube-rbac-proxy"
 
 # The manager's, and one of each daemon on the one node.
 _PODS: Final = 3
@@ -52,23 +45,28 @@ _COLLECTIONS: Final = {
 }
 
 
-def deploy(api: KubeClient) -> None:
+def reachable_proxy(release: Release) -> str:
+    """The proxy's image of a release, from the mirror that the guide names."""
+    return f"{_REACHABLE_PROXY}:{release.controller_images()[_PROXY].rpartition(':')[2]}"
+
+
+def deploy(api: KubeClient, release: Release) -> None:
     """Apply the release, with the proxy's image from the mirror. Raises KubeClientError."""
-    for manifest in yaml.load_all(RELEASE.read_text(), Loader=yaml.CSafeLoader):
+    for manifest in release.manifests:
         applied = _as_applied(manifest)
         if applied["kind"] == "Deployment":
             for container in applied["spec"]["template"]["spec"]["containers"]:
-                if container["image"] == _UNREACHABLE_PROXY:
-                    container["image"] = REACHABLE_PROXY
+                if container["name"] == _PROXY:
+                    container["image"] = reachable_proxy(release)
         _create(api, applied)
 
 
-def install(api: KubeClient) -> None:
+def install(api: KubeClient, release: Release) -> None:
     """Make the CcRuntime, installed on the one node, and what the manager makes of it.
 
     The daemons' pods do the host's part when the node is there. Raises KubeClientError.
     """
-    manifest = _as_applied(yaml.load(CC_RUNTIME.read_text(), Loader=yaml.CSafeLoader))
+    manifest = _as_applied(release.cc_runtime)
     manifest["metadata"]["finalizers"] = [names.FINALIZER]
     runtime = _create(api, manifest)
     wanted = runtime["spec"]["config"]["runtimeClassNames"]

@@ -1,10 +1,9 @@
-"""What the CoCo operator v0.3.0 leaves on a host: artefacts and configuration of kata and containerd."""
+"""What the CoCo operator leaves on a host: artefacts and configuration of kata and containerd."""
 
 from simlab.release.install import (
-    RUNTIME_CLASSES,
     configure_containerd,
     configure_default_containerd,
     install,
 )
 
-__all__ = ["RUNTIME_CLASSES", "configure_containerd", "configure_default_containerd", "install"]
+__all__ = ["configure_containerd", "configure_default_containerd", "install"]

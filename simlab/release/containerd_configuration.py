@@ -8,14 +8,16 @@ Sources: containerd 1.6 (`containerd config default`), kata CC-0.3.0
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from simlab.release import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 DEFAULT_SANDBOX_IMAGE: Final = "registry.k8s.io/pause:3.6"
 GUIDE_SANDBOX_IMAGE: Final = "registry.cn-hangzhou.aliyuncs.com/google_containers/pause:3.1"
 """The mirror that the guide's step one puts in its place."""
-SHIMS: Final = ("qemu", "qemu-tdx", "qemu-sev", "clh", "clh-tdx")
 
 DROP_IN: Final = f"""\
 [Service]
@@ -126,14 +128,14 @@ version = 2
 """
 
 
-def with_kata_runtimes(text: str) -> str:
+def with_kata_runtimes(text: str, shims: Iterable[str]) -> str:
     """Return a configuration with the runtimes that the installer adds: `kata`, and one a shim.
 
     A table that is there already is left as it is, but for the path of kata's configuration.
     """
     plugin = '"io.containerd.grpc.v1.cri"' if re.search(r"version = 2\b", text) else "cri"
     text = _with_runtime(text, plugin, "kata", "configuration.toml")
-    for shim in SHIMS:
+    for shim in shims:
         text = _with_runtime(text, plugin, f"kata-{shim}", f"configuration-{shim}.toml")
     return text
 
@@ -143,9 +145,11 @@ def _with_runtime(text: str, plugin: str, name: str, configuration: str) -> str:
     options = f"[plugins.{plugin}.containerd.runtimes.{name}.options]"
     path = f'ConfigPath = "{paths.CONFIGURATIONS}/{configuration}"'
     if table not in text:
+        # The remote hypervisor's pods are pulled for by their peer (kata CC-0.7.0).
+        handler = "" if name == "kata-remote" else "cc"
         text += f"""\
 {table}
-  cri_handler = "cc"
+  cri_handler = "{handler}"
   runtime_type = "io.containerd.{name}.v2"
   privileged_without_host_devices = true
   pod_annotations = ["io.katacontainers.*"]

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from simlab.release import container_engine, containerd_configuration, kata_deploy, paths
+from simlab.release import container_engine, containerd_configuration, kata_deploy, paths, versions
 from simlab.release.files import Files
 
 if TYPE_CHECKING:
     from simlab.artifacts import Artifacts
     from simlab.layout import Layout
-
-RUNTIME_CLASSES: Final = ("kata", "kata-clh", "kata-clh-tdx", "kata-qemu", "kata-qemu-sev", "kata-qemu-tdx")
-"""RuntimeClasses of operator v0.3.0's `config/samples/ccruntime/default`; handler = name."""
 
 
 def install(layout: Layout, artifacts: Artifacts) -> None:
@@ -21,13 +18,13 @@ def install(layout: Layout, artifacts: Artifacts) -> None:
     An existing containerd configuration is extended and its first state kept as `config.toml.bak`; files of
     an earlier installation are written over.
     """
-    files = Files.of_host(layout)
+    files, kata = Files.of_host(layout), versions.of(layout).kata
     container_engine.install(files)
-    kata_deploy.install_artifacts(files, artifacts)
-    kata_deploy.link_shims(files)
+    kata_deploy.install_artifacts(files, artifacts, kata)
+    kata_deploy.link_shims(files, kata)
     if not files.at(paths.CONTAINERD_CONFIG).exists():
         files.write(paths.CONTAINERD_CONFIG, containerd_configuration.default())
-    kata_deploy.configure_containerd(files)
+    kata_deploy.configure_containerd(files, kata)
 
 
 def configure_containerd(layout: Layout) -> None:

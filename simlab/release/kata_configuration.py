@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from simlab.release import kata_options as options
 from simlab.release import paths
 from simlab.release.kata_options import Option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from simlab.release.versions.release import Kata
 
 _PLAIN_KERNEL_PARAMETERS = f"{options.ROOT_HASH_PARAMETERS} agent.enable_signature_verification=false "
 _TDX_KERNEL_PARAMETERS = (
@@ -26,6 +28,7 @@ def _kernel_parameters(value: str) -> Option:
 
 
 def _qemu(
+    kata: Kata,
     *,
     path: str = paths.QEMU,
     boot: tuple[Option, ...],
@@ -51,15 +54,15 @@ def _qemu(
         *options.SIZES,
         Option("disable_block_device_use", "false"),
         Option("shared_fs", _text(shared_fs), "How the host's files reach the guest."),
-        *options.VIRTIO_FS,
+        *options.virtio_fs(kata.virtio_fs_extra_args),
         *options.QEMU_DEVICES,
         *options.SELINUX,
     )
-    return _file("qemu", hypervisor)
+    return _file(kata, "qemu", hypervisor, static_resources=bool(confidential) and kata.static_resources)
 
 
 def _cloud_hypervisor(
-    *, kernel: str, image: str, kernel_parameters: str, confidential: tuple[Option, ...] = ()
+    kata: Kata, *, kernel: str, image: str, kernel_parameters: str, confidential: tuple[Option, ...] = ()
 ) -> str:
     hypervisor = (
         Option("path", _text(paths.CLOUD_HYPERVISOR)),
@@ -72,18 +75,18 @@ def _cloud_hypervisor(
         _kernel_parameters(kernel_parameters),
         *options.SIZES,
         Option("shared_fs", '"virtio-fs"'),
-        *options.VIRTIO_FS,
+        *options.virtio_fs(kata.virtio_fs_extra_args),
         Option("block_device_driver", '"virtio-blk"'),
     )
-    return _file("clh", hypervisor)
+    return _file(kata, "clh", hypervisor, static_resources=bool(confidential) and kata.static_resources)
 
 
-def _file(hypervisor_table: str, hypervisor: Iterable[Option]) -> str:
+def _file(kata: Kata, hypervisor_table: str, hypervisor: Iterable[Option], *, static_resources: bool) -> str:
     sections = (
         (f"[hypervisor.{hypervisor_table}]", hypervisor),
         ("[factory]", ()),
-        ("[agent.kata]", (Option("kernel_modules", "[]"),)),
-        ("[runtime]", options.RUNTIME),
+        ("[agent.kata]", (Option("kernel_modules", "[]"), *kata.agent)),
+        ("[runtime]", options.runtime(static_resources=static_resources)),
         ("[image]", options.IMAGE),
     )
     return "\n".join(_section(header, lines) for header, lines in sections)
@@ -98,29 +101,32 @@ def _section(header: str, lines: Iterable[Option]) -> str:
     return "\n".join([*out, ""])
 
 
-def qemu() -> str:
+def qemu(kata: Kata) -> str:
     """`configuration-qemu.toml`: a VM in plain memory, for the RuntimeClasses kata and kata-qemu."""
     return _qemu(
+        kata,
         boot=(Option("kernel", _text(paths.KERNEL)), Option("image", _text(paths.IMAGE))),
         kernel_parameters=_PLAIN_KERNEL_PARAMETERS,
         shared_fs="virtio-fs",
     )
 
 
-def qemu_sev() -> str:
+def qemu_sev(kata: Kata) -> str:
     """`configuration-qemu-sev.toml`: an SEV guest with pre-attestation."""
     return _qemu(
+        kata,
         boot=(Option("kernel", _text(paths.SEV_KERNEL)), Option("initrd", _text(paths.SEV_INITRD))),
-        confidential=options.GUEST_PRE_ATTESTATION,
+        confidential=kata.pre_attestation,
         kernel_parameters=options.SEV_KERNEL_PARAMETERS,
-        firmware=paths.FIRMWARE,
+        firmware=kata.firmware,
         shared_fs="virtio-9p",
     )
 
 
-def qemu_tdx() -> str:
+def qemu_tdx(kata: Kata) -> str:
     """`configuration-qemu-tdx.toml`: shipped with the others; an AMD host has no use for it."""
     return _qemu(
+        kata,
         path=paths.QEMU_TDX,
         boot=(Option("kernel", _text(paths.TDX_KERNEL)), Option("image", _text(paths.TDX_IMAGE))),
         confidential=(Option("confidential_guest", "true"),),
@@ -132,18 +138,51 @@ def qemu_tdx() -> str:
     )
 
 
-def clh() -> str:
+def clh(kata: Kata) -> str:
     """`configuration-clh.toml`: Cloud Hypervisor."""
     return _cloud_hypervisor(
-        kernel=paths.KERNEL, image=paths.IMAGE, kernel_parameters=_PLAIN_KERNEL_PARAMETERS
+        kata, kernel=paths.KERNEL, image=paths.IMAGE, kernel_parameters=_PLAIN_KERNEL_PARAMETERS
     )
 
 
-def clh_tdx() -> str:
+def clh_tdx(kata: Kata) -> str:
     """`configuration-clh-tdx.toml`: Cloud Hypervisor with TDX."""
     return _cloud_hypervisor(
+        kata,
         kernel=paths.TDX_KERNEL,
         image=paths.TDX_IMAGE,
         kernel_parameters=_TDX_KERNEL_PARAMETERS,
         confidential=(Option("confidential_guest", "true"), Option("firmware", _text(paths.TD_SHIM))),
     )
+
+
+def qemu_snp(kata: Kata) -> str:
+    """`configuration-qemu-snp.toml`: an SEV-SNP guest, without attestation; this host offers it none."""
+    return _qemu(
+        kata,
+        path=paths.QEMU_SNP,
+        boot=(Option("kernel", _text(paths.SEV_KERNEL)), Option("initrd", _text(paths.SEV_INITRD))),
+        confidential=(
+            Option("confidential_guest", "true"),
+            Option("sev_snp_guest", "true"),
+            Option("snp_guest_policy", "196608"),
+        ),
+        kernel_parameters=options.SEV_KERNEL_PARAMETERS,
+        firmware=paths.SNP_FIRMWARE,
+        shared_fs="virtio-9p",
+    )
+
+
+_BY_SHIM: Final[dict[str, Callable[[Kata], str]]] = {
+    "qemu": qemu,
+    "qemu-sev": qemu_sev,
+    "qemu-snp": qemu_snp,
+    "qemu-tdx": qemu_tdx,
+    "clh": clh,
+    "clh-tdx": clh_tdx,
+}
+
+
+def files(kata: Kata) -> dict[str, str]:
+    """The configuration files of a release, by name. A shim without one is not for this machine."""
+    return {f"configuration-{shim}.toml": _BY_SHIM[shim](kata) for shim in kata.shims if shim in _BY_SHIM}

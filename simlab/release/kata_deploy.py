@@ -1,6 +1,6 @@
 """What the runtime payload's installer does to a host, and takes back.
 
-Source: kata CC-0.3.0 `tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh`.
+Source: kata CC-0.3.0 and CC-0.7.0, `tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,7 @@ from simlab.release import containerd_configuration, kata_configuration, paths
 if TYPE_CHECKING:
     from simlab.artifacts import Artifacts
     from simlab.release.files import Files
-
-_CONFIGURATIONS: Final = {
-    "configuration-qemu.toml": kata_configuration.qemu,
-    "configuration-qemu-sev.toml": kata_configuration.qemu_sev,
-    "configuration-qemu-tdx.toml": kata_configuration.qemu_tdx,
-    "configuration-clh.toml": kata_configuration.clh,
-    "configuration-clh-tdx.toml": kata_configuration.clh_tdx,
-}
+    from simlab.release.versions.release import Kata
 
 # Their presence matters to kata's checks, their code does not: the node agent acts in their place.
 _PROGRAMS: Final = (
@@ -41,27 +34,32 @@ _BACKUP: Final = f"{paths.CONTAINERD_CONFIG}.bak"
 _REMOVED_FOLDERS: Final = (f"{paths.PREFIX}/libexec", f"{paths.PREFIX}/share")
 
 
-def install_artifacts(files: Files, artifacts: Artifacts) -> None:
+def install_artifacts(files: Files, artifacts: Artifacts, kata: Kata) -> None:
     """Copy the artefacts over the host's, as each start of the install pod does."""
-    for path in _PROGRAMS:
-        files.write(path, INERT_PROGRAM, mode=0o755)
-    for name, render in _CONFIGURATIONS.items():
-        files.write(f"{paths.CONFIGURATIONS}/{name}", render())
+    for path in (*_PROGRAMS, *kata.programs):
+        files.write(path, f"{INERT_PROGRAM}# {mark(kata)}\n", mode=0o755)
+    for name, text in kata_configuration.files(kata).items():
+        files.write(f"{paths.CONFIGURATIONS}/{name}", text)
     files.link(f"{paths.CONFIGURATIONS}/configuration.toml", "configuration-qemu.toml")
-    for path, source in artifacts.by_host_path().items():
+    for path, source in artifacts.by_host_path(kata).items():
         target = files.for_writing(path)
         target.unlink(missing_ok=True)
         shutil.copyfile(source, target)
 
 
-def link_shims(files: Files) -> None:
+def mark(kata: Kata) -> str:
+    """What a program of this release has in it: by the shim's the node knows which kata it is to be."""
+    return f"kata-containers {kata.tag}"
+
+
+def link_shims(files: Files, kata: Kata) -> None:
     """Put each shim's name where containerd looks for it; a file of the host's own is set aside once."""
-    for link, to in _shim_links().items():
+    for link, to in _shim_links(kata).items():
         _set_aside(files, link)
         files.link(link, to)
 
 
-def configure_containerd(files: Files) -> None:
+def configure_containerd(files: Files, kata: Kata) -> None:
     """Add the kata runtimes to containerd's configuration; the first state of an existing one is kept."""
     config = files.for_writing(paths.CONTAINERD_CONFIG)
     text = ""
@@ -70,12 +68,12 @@ def configure_containerd(files: Files) -> None:
         if not backup.exists():
             shutil.copy2(config, backup)
         text = config.read_text()
-    config.write_text(containerd_configuration.with_kata_runtimes(text))
+    config.write_text(containerd_configuration.with_kata_runtimes(text, kata.shims))
 
 
-def remove_shims(files: Files) -> None:
+def remove_shims(files: Files, kata: Kata) -> None:
     """Take the shims' names away, and give back what was set aside."""
-    for link in _shim_links():
+    for link in _shim_links(kata):
         files.at(link).unlink(missing_ok=True)
         if files.is_file(f"{link}.bak"):
             files.at(f"{link}.bak").rename(files.at(link))
@@ -88,20 +86,17 @@ def restore_containerd(files: Files) -> None:
         backup.rename(files.at(paths.CONTAINERD_CONFIG))
 
 
-def remove_artifacts(files: Files) -> None:
+def remove_artifacts(files: Files, kata: Kata) -> None:
     """Delete what the installer copied; what others put beside it stays, and so do folders that hold it."""
     for folder in _REMOVED_FOLDERS:
         shutil.rmtree(files.at(folder), ignore_errors=True)
-    for path in _PROGRAMS:
+    for path in (*_PROGRAMS, *kata.programs):
         files.at(path).unlink(missing_ok=True)
     files.remove_empty(paths.BIN)
 
 
-def _shim_links() -> dict[str, str]:
-    links = {
-        f"{paths.SHIM_LINKS}/containerd-shim-kata-{shim}-v2": paths.KATA_SHIM
-        for shim in containerd_configuration.SHIMS
-    }
+def _shim_links(kata: Kata) -> dict[str, str]:
+    links = {f"{paths.SHIM_LINKS}/containerd-shim-kata-{shim}-v2": paths.KATA_SHIM for shim in kata.shims}
     return links | {_DEFAULT_SHIM: f"{paths.SHIM_LINKS}/containerd-shim-kata-qemu-v2"}
 
 

@@ -1,7 +1,8 @@
-"""Options of kata's configuration files, with the defaults that CC-0.3.0's Makefile fills in.
+"""Options of kata's configuration files, with the defaults that kata's Makefile fills in.
 
-Source: kata CC-0.3.0, `src/runtime/config/configuration-{qemu,clh}*.toml.in`, `src/runtime/Makefile`,
-and `tools/packaging/kata-deploy/local-build/kata-deploy-binaries.sh` (which sets `DEFSERVICEOFFLOAD=true`).
+What differs between releases is theirs (`simlab.release.versions`). Sources: kata CC-0.3.0 and CC-0.7.0,
+`src/runtime/config/configuration-{qemu,clh}*.toml.in`, `src/runtime/Makefile`, and
+`tools/packaging/kata-deploy/local-build/kata-deploy-binaries.sh` (which sets `DEFSERVICEOFFLOAD=true`).
 The explanations are this project's own.
 """
 
@@ -26,7 +27,7 @@ class Option:
     meaning: str = ""
 
 
-GUEST_PRE_ATTESTATION = (
+CONFIDENTIAL = (
     Option(
         "confidential_guest",
         "true",
@@ -37,22 +38,13 @@ GUEST_PRE_ATTESTATION = (
         "true",
         "Ask the guest owner for a launch session and a secret before the guest runs.",
     ),
-    Option(
-        "guest_pre_attestation_proxy", '"localhost:44444"', "The key broker that answers for the guest owner."
-    ),
-    Option("guest_pre_attestation_keyset", '"KEYSET-1"', "Which keyset the broker is asked for."),
-    Option(
-        "guest_pre_attestation_secret_guid",
-        '"1ee27366-0c87-43a6-af48-28543eaf7cb0"',
-        "Under which GUID the guest finds the secret in its memory.",
-    ),
-    Option("guest_pre_attestation_secret_type", '"connection"', "What the broker packs into the secret."),
-    Option("sev_guest_policy", "0", "The SEV policy word of the launch (AMD document 55766)."),
-    Option(
-        "sev_cert_chain",
-        '"/opt/sev/cert_chain.cert"',
-        "The platform's certificates, as `sevctl export --full` writes them.",
-    ),
+)
+KEYSET = Option("guest_pre_attestation_keyset", '"KEYSET-1"', "Which keyset the broker is asked for.")
+POLICY_MEANING = "The SEV policy word of the launch (AMD document 55766)."
+CERTIFICATE_CHAIN = Option(
+    "sev_cert_chain",
+    '"/opt/sev/cert_chain.cert"',
+    "The platform's certificates, as `sevctl export --full` writes them.",
 )
 
 ANNOTATIONS = (
@@ -76,13 +68,21 @@ SIZES = (
     Option("default_maxmemory", "0", "Most memory of a sandbox in MiB; 0 means all of the host's."),
 )
 
-VIRTIO_FS = (
+_VIRTIO_FS = (
     Option("virtio_fs_daemon", f'"{paths.VIRTIOFSD}"'),
     Option("valid_virtio_fs_daemon_paths", f'["{paths.VIRTIOFSD}"]'),
     Option("virtio_fs_cache_size", "0", "DAX window in MiB; 0 switches DAX off."),
-    Option("virtio_fs_extra_args", '["--thread-pool-size=1", "-o", "announce_submounts"]'),
-    Option("virtio_fs_cache", '"auto"'),
 )
+
+
+def virtio_fs(extra_args: str) -> tuple[Option, ...]:
+    """The options of virtiofsd, with the release's arguments for it."""
+    return (
+        *_VIRTIO_FS,
+        Option("virtio_fs_extra_args", extra_args),
+        Option("virtio_fs_cache", '"auto"'),
+    )
+
 
 QEMU_DEVICES = (
     Option("block_device_driver", '"virtio-scsi"', "How block devices reach the guest."),
@@ -100,16 +100,21 @@ SELINUX = (
     Option("disable_guest_selinux", "true", "Whether SELinux is off in the guest."),
 )
 
-RUNTIME = (
+_RUNTIME = (
     Option("internetworking_model", '"tcfilter"', "How the pod's network reaches the guest."),
     Option("disable_guest_seccomp", "true"),
     Option("sandbox_cgroup_only", "false"),
-    Option("static_sandbox_resource_mgmt", "false"),
     Option("sandbox_bind_mounts", "[]"),
     Option("vfio_mode", '"guest-kernel"'),
     Option("disable_guest_empty_dir", "false"),
     Option("experimental", "[]"),
 )
+
+
+def runtime(*, static_resources: bool) -> tuple[Option, ...]:
+    """The options of `[runtime]`; with `static_resources` a sandbox has its size from the start."""
+    return (*_RUNTIME, Option("static_sandbox_resource_mgmt", str(static_resources).lower()))
+
 
 IMAGE = (
     Option(

@@ -1,6 +1,6 @@
 """Where the release puts its files on a host.
 
-Source: kata CC-0.3.0 `src/runtime/Makefile` with PREFIX `/opt/confidential-containers`.
+Sources: kata CC-0.3.0 and CC-0.7.0, `src/runtime/Makefile` with PREFIX `/opt/confidential-containers`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ BIN: Final = f"{PREFIX}/bin"
 KATA_SHARE: Final = f"{PREFIX}/share/kata-containers"
 CONFIGURATIONS: Final = f"{PREFIX}/share/defaults/kata-containers"
 
-FIRMWARE: Final = f"{PREFIX}/share/ovmf/OVMF.fd"
 SEV_KERNEL: Final = f"{KATA_SHARE}/vmlinuz-sev.container"
 SEV_INITRD: Final = f"{KATA_SHARE}/kata-containers-initrd-sev.img"
 KERNEL: Final = f"{KATA_SHARE}/vmlinux.container"
@@ -24,6 +23,8 @@ TDX_FIRMWARE_VARIABLES: Final = f"{PREFIX}/share/tdvf/OVMF_VARS.fd"
 TD_SHIM: Final = f"{PREFIX}/share/td-shim/td-shim.bin"
 
 QEMU: Final = f"{BIN}/qemu-system-x86_64"
+QEMU_SNP: Final = f"{BIN}/qemu-system-x86_64-snp-experimental"
+SNP_FIRMWARE: Final = f"{PREFIX}/share/ovmf/OVMF.fd"
 QEMU_TDX: Final = f"{BIN}/qemu-system-x86_64-tdx"
 CLOUD_HYPERVISOR: Final = f"{BIN}/cloud-hypervisor"
 KATA_SHIM: Final = f"{BIN}/containerd-shim-kata-v2"

@@ -254,7 +254,7 @@ def test_an_unknown_profile_gets_the_nearest_one(folder: Path) -> None:
     assert complaints(folder, GOOD.replace("anolis-8.6-coco-0.3.0", "anolis-8.6-coco-0.30")) == [
         (
             f'lab.toml:2: profile: found "anolis-8.6-coco-0.30", which is no profile in {PROFILES} '
-            "(did you mean anolis-8.6-coco-0.3.0?), allowed anolis-8.6-coco-0.3.0"
+            "(did you mean anolis-8.6-coco-0.3.0?), allowed anolis-8.6-coco-0.3.0 or anolis-8.6-coco-0.7.0"
         )
     ]
 

@@ -8,18 +8,19 @@ import pytest
 import yaml
 
 from simlab import kustomize
-from simlab.operator import seed
+from tests.simlab.operator.test_release_folder import FOLDERS, checkout, every_release
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simlab.release.versions.release import Release
 
-@pytest.mark.parametrize(
-    ("folder", "rendered"), [("release", seed.RELEASE), ("samples/ccruntime/default", seed.CC_RUNTIME)]
-)
-def test_the_release_is_rendered_as_kubectl_renders_it(folder: str, rendered: Path) -> None:
-    found = list(yaml.safe_load_all(kustomize.render(seed.SOURCE / "config" / folder)))
-    wanted = list(yaml.safe_load_all(rendered.read_text()))
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@every_release
+def test_the_release_is_rendered_as_kubectl_renders_it(release: Release, folder: str, tmp_path: Path) -> None:
+    found = list(yaml.safe_load_all(kustomize.render(checkout(release, tmp_path) / folder)))
+    wanted = list(yaml.safe_load_all((release.folder / FOLDERS[folder]).read_text()))
     names = [[(one["kind"], one["metadata"]["name"]) for one in objects] for objects in (found, wanted)]
     assert names[0] == names[1]
     assert found == wanted

@@ -63,7 +63,7 @@ async def open_session(host: Host, configuration: Configuration) -> Session:
     except OSError as error:
         reason = (error.strerror or "").lower()
         raise ShimError(f"Attestation certificate chain file not found: open {path}: {reason}") from None
-    broker = KeyBroker(host, configuration.guest_pre_attestation_proxy)
+    broker = KeyBroker(host, configuration.kbs_uri)
     try:
         bundle = await broker.get_bundle(base64.b64encode(chain).decode(), configuration.sev_guest_policy)
     except RpcError as error:
@@ -85,6 +85,9 @@ async def attest(
 
     The session's files are removed on success only. Raises ShimError.
     """
+    if not configuration.guest_pre_attestation_secret_type and configuration.kata.kbs_modes:
+        # kata CC-0.7.0, src/runtime/virtcontainers/qemu.go, AttestVM
+        raise ShimError(f"Unsupported pre-attestation mode: {configuration.kbs_mode}")
     measurement = await _labelled("ExecuteQuerySEVLaunchMeasure error", qmp.launch_measure())
     firmware = await _labelled("ExecuteQuerySEV error", qmp.query_sev())
     digest = await asyncio.to_thread(launch_digest, host, configuration, command_line)
@@ -107,7 +110,7 @@ async def attest(
         ],
     )
     try:
-        secret = await KeyBroker(host, configuration.guest_pre_attestation_proxy).get_secret(request)
+        secret = await KeyBroker(host, configuration.kbs_uri).get_secret(request)
     except RpcError as error:
         raise ShimError(f"Unable to acquire launch secret from KBS: {error}") from None
     await qmp.inject_launch_secret(secret.LaunchSecretHeader, secret.LaunchSecretData)

@@ -56,6 +56,8 @@ def _parameters(configuration: Configuration) -> Iterator[str]:
     yield "panic=1"
     yield f"nr_cpus={configuration.max_vcpus}"
     yield f"selinux={0 if configuration.disable_guest_selinux else 1}"
+    if _names_kbc(configuration):
+        yield f"agent.aa_kbc_params={configuration.kata.online_kbc}::{configuration.kbs_uri}"
     if configuration.image:
         yield from _SYSTEMD
     if configuration.block_device_driver == "virtio-scsi":
@@ -70,6 +72,16 @@ def _parameters(configuration: Configuration) -> Iterator[str]:
         key, _, value = parameter.partition("=")
         # An empty value loses its "=".
         yield parameter if value else key
+
+
+def _names_kbc(configuration: Configuration) -> bool:
+    """Whether the shim tells the guest of its KBC (kata CC-0.7.0, `qemu.go`, `kernelParameters`)."""
+    return bool(
+        configuration.kata.online_kbc
+        and configuration.confidential_guest
+        and configuration.guest_pre_attestation
+        and configuration.kbs_mode == "online"
+    )
 
 
 def _verbosity(configuration: Configuration) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """kata's configuration file, checked in the shim's order and with its texts.
 
-Source: kata CC-0.3.0 `src/runtime/pkg/katautils/config.go` (`LoadConfiguration`, `newQemuHypervisorConfig`,
-`checkHypervisorConfig`) and `utils.go` (`ResolvePath`).
+Source: kata CC-0.3.0 and CC-0.7.0, `src/runtime/pkg/katautils/config.go` (`LoadConfiguration`,
+`newQemuHypervisorConfig`, `checkHypervisorConfig`) and `utils.go` (`ResolvePath`).
 """
 
 from __future__ import annotations
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from simlab.node.host import MEMORY_MIB
 from simlab.node.kata.errors import ShimError
+from simlab.release import kata_deploy, paths, versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simlab.node.host import Host
+    from simlab.release.versions.release import Kata
 
 DEFAULT_CONFIGURATIONS: Final = (
     "/etc/kata-containers/configuration.toml",
@@ -59,10 +61,12 @@ class Configuration:
     disable_image_nvdimm: bool
     confidential_guest: bool
     guest_pre_attestation: bool
-    guest_pre_attestation_proxy: str
+    kbs_uri: str
+    kbs_mode: str
     guest_pre_attestation_keyset: str
     guest_pre_attestation_secret_guid: str
     guest_pre_attestation_secret_type: str
+    kata: Kata
     sev_guest_policy: int
     sev_cert_chain: str
     enable_annotations: tuple[str, ...]
@@ -104,6 +108,12 @@ def resolve_path(host: Host, path: str) -> str:
         return host.resolve(path)
     except FileNotFoundError:
         raise ShimError(f"file {path} does not exist") from None
+
+
+def kata_on(host: Host) -> Kata:
+    """The kata that the shim on the host is."""
+    shim = host.read_text(paths.KATA_SHIM)
+    return versions.by_mark(shim, lambda release: kata_deploy.mark(release.kata)).kata
 
 
 def _find(host: Host, path: str) -> str:
@@ -178,6 +188,12 @@ def _qemu(host: Host, path: str, document: Mapping[str, Any], table: Mapping[str
     agents = _table(document, "agent")
     agent: dict[str, Any] = next(iter(agents.values()), {})
     memory = number("default_memory")
+    kata = kata_on(host)
+    mode = text("guest_pre_attestation_kbs_mode")
+    if kata.kbs_modes:
+        secret_type, secret_guid = kata.kbs_modes.get(mode, ("", ""))
+    else:
+        secret_type, secret_guid = (text(f"guest_pre_attestation_secret_{key}") for key in ("type", "guid"))
     return Configuration(
         path=path,
         qemu=qemu,
@@ -203,10 +219,12 @@ def _qemu(host: Host, path: str, document: Mapping[str, Any], table: Mapping[str
         disable_image_nvdimm=flag("disable_image_nvdimm"),
         confidential_guest=flag("confidential_guest"),
         guest_pre_attestation=flag("guest_pre_attestation"),
-        guest_pre_attestation_proxy=text("guest_pre_attestation_proxy"),
+        kbs_uri=text(kata.kbs_uri),
+        kbs_mode=mode,
         guest_pre_attestation_keyset=text("guest_pre_attestation_keyset"),
-        guest_pre_attestation_secret_guid=text("guest_pre_attestation_secret_guid"),
-        guest_pre_attestation_secret_type=text("guest_pre_attestation_secret_type"),
+        guest_pre_attestation_secret_guid=secret_guid,
+        guest_pre_attestation_secret_type=secret_type,
+        kata=kata,
         sev_guest_policy=number("sev_guest_policy"),
         sev_cert_chain=text("sev_cert_chain"),
         enable_annotations=tuple(str(name) for name in _typed(table, "enable_annotations", list, [])),

@@ -30,7 +30,7 @@ _GO_CODES: Final = {
 
 
 class KeyBroker:
-    """The key broker at a TOML's `guest_pre_attestation_proxy`, reached from the host."""
+    """The key broker whose address a TOML has, reached from the host."""
 
     def __init__(self, host: Host, proxy: str) -> None:
         self._host = host

@@ -13,6 +13,7 @@ from sevsnpmeasure.ovmf import OVMF
 from simlab import artifacts, pki
 from simlab.artifacts import cpio, firmware, initrd, kernel, ovmf_table
 from simlab.layout import Layout
+from simlab.release import versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,14 +35,14 @@ def test_sev_snp_measure_reads_the_firmware(layout: Layout) -> None:
 
 def test_own_parser_agrees_with_sev_snp_measure(tmp_path: Path) -> None:
     path = tmp_path / "OVMF.fd"
-    path.write_bytes(firmware.build())
+    path.write_bytes(firmware.build("edk2"))
     entries = ovmf_table.parse(path.read_bytes())
     assert {str(guid): data for guid, data in entries.items()} == OVMF(str(path))._table
 
 
 def test_firmware_without_hash_table_is_without_it(tmp_path: Path) -> None:
     path = tmp_path / "OVMF.fd"
-    path.write_bytes(firmware.build(hash_table=False))
+    path.write_bytes(firmware.build("edk2", hash_table=False))
     assert not OVMF(str(path)).is_sev_hashes_table_supported()
     assert ovmf_table.SEV_HASH_TABLE not in ovmf_table.parse(path.read_bytes())
 
@@ -52,7 +53,7 @@ def test_what_has_no_table_has_no_entries(data: bytes) -> None:
 
 
 def test_damaged_table_is_refused() -> None:
-    image = bytearray(firmware.build())
+    image = bytearray(firmware.build("edk2"))
     last_entry_size = len(image) - ovmf_table.RESET_VECTOR_SIZE - 18 - 18
     image[last_entry_size : last_entry_size + 2] = b"\xff\xff"
     with pytest.raises(ValueError, match="entry of 65535 bytes"):
@@ -82,7 +83,7 @@ def test_initrds_differ_in_their_kbc(layout: Layout) -> None:
 
 
 def test_cpio_program_reads_an_initrd(tmp_path: Path) -> None:
-    archive = initrd.build_sev("offline_sev_kbc", b"roots")
+    archive = initrd.build_sev(versions.DEFAULT, "offline_sev_kbc", b"roots")
     argv = ["busybox", "cpio", "-i"]
     subprocess.run(argv, input=gzip.decompress(archive), cwd=tmp_path, check=True, capture_output=True)
     assert (tmp_path / initrd.CA_ROOTS).read_bytes() == b"roots"
@@ -90,7 +91,9 @@ def test_cpio_program_reads_an_initrd(tmp_path: Path) -> None:
 
 
 def test_initrd_with_bytes_appended_still_unpacks() -> None:
-    assert initrd.AGENT_CONFIG in cpio.unpack(initrd.build_sev("offline_sev_kbc", b"") + b"altered")
+    assert initrd.AGENT_CONFIG in cpio.unpack(
+        initrd.build_sev(versions.DEFAULT, "offline_sev_kbc", b"") + b"altered"
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive at all", b"\x1f\x8b broken"])
@@ -108,7 +111,7 @@ def test_kernels_say_their_version() -> None:
 
 def test_pause_program_waits_until_it_is_killed(tmp_path: Path) -> None:
     program = tmp_path / "pause"
-    program.write_bytes(cpio.unpack(initrd.build_image(b""))[initrd.PAUSE].data)
+    program.write_bytes(cpio.unpack(initrd.build_image(versions.DEFAULT, b""))[initrd.PAUSE].data)
     program.chmod(0o755)
     with subprocess.Popen([program]) as process:
         with pytest.raises(subprocess.TimeoutExpired):

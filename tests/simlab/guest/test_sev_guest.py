@@ -14,9 +14,8 @@ from sevsnpmeasure.sev_mode import SevMode
 
 from simlab import artifacts
 from simlab.artifacts import firmware
-from simlab.images import catalog
 from simlab.node.kata.digest import seves_digest
-from simlab.release import paths
+from simlab.release import paths, versions
 from simlab.sev.errors import SignatureError
 from simlab.sev.owner import Owner
 from tests.simlab.guest import world as w
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from tests.simlab.guest.world import Vm, World
 
 ES = 0x4
-STOCK_KEYS = {catalog.STOCK_KEY_ID: base64.b64encode(catalog.STOCK_KEY).decode()}
+STOCK_KEYS = {versions.DEFAULT.image.key_id: base64.b64encode(versions.DEFAULT.image.key).decode()}
 
 
 def expected_digest(vm: Vm, policy: int = 0) -> bytes:
@@ -126,7 +125,7 @@ def test_online_refusals_all_look_alike(world: World) -> None:
 
 def test_wrong_key_fails_in_decryption_and_nowhere_else(world: World) -> None:
     text = "failed to async handle layer: failed to async_get_plaintext_layer: "
-    wrong = {catalog.STOCK_KEY_ID: base64.b64encode(os.urandom(32)).decode()}
+    wrong = {versions.DEFAULT.image.key_id: base64.b64encode(os.urandom(32)).decode()}
     world.stock_kbs(keys=wrong)
     for code, message in (pulled_online(world), pulled_offline(world, wrong)):
         assert code == "INTERNAL"
@@ -144,7 +143,7 @@ def test_offline_refusals(world: World) -> None:
     no_key = ("INTERNAL", w.NO_KEY)
     assert isinstance(pulled_offline(world, STOCK_KEYS), dict)  # the control
     assert pulled_offline(world, STOCK_KEYS, secret_guid=w.ONLINE) == no_key
-    assert pulled_offline(world, {"another": STOCK_KEYS[catalog.STOCK_KEY_ID]}) == no_key
+    assert pulled_offline(world, {"another": STOCK_KEYS[versions.DEFAULT.image.key_id]}) == no_key
     # The parameter that the guide's online steps leave behind overrides the initrd's own setting …
     online = f"{w.STOCK_PARAMETERS} agent.aa_kbc_params=online_sev_kbc::{w.KBS}"
     assert pulled_offline(world, STOCK_KEYS, parameters=online) == no_key
@@ -159,7 +158,7 @@ def test_without_a_secret_there_is_no_key(world: World) -> None:
 
 
 def test_secret_longer_than_its_area_keeps_the_guest_from_booting(world: World) -> None:
-    keys = STOCK_KEYS | {f"filler{number}": STOCK_KEYS[catalog.STOCK_KEY_ID] for number in range(60)}
+    keys = STOCK_KEYS | {f"filler{number}": STOCK_KEYS[versions.DEFAULT.image.key_id] for number in range(60)}
     with launched(world, initrd=world.demo_initrd(artifacts.DEMO_OFFLINE)) as vm:
         table = w.secret_table(w.OFFLINE, json.dumps(keys).encode())
         assert firmware.SECRET_AREA_SIZE < len(table) < 16384
@@ -187,7 +186,7 @@ def test_secret_that_the_platform_refuses(world: World) -> None:
 
 def test_firmware_without_hash_table_is_refused(world: World) -> None:
     path = "/opt/confidential-containers/share/ovmf/OVMF.general.fd"
-    world.put(path, firmware.build(hash_table=False))
+    world.put(path, firmware.build("edk2", hash_table=False))
     with w.Vm(world, sev_policy=0, firmware=path) as vm:
         assert vm.refused() == (
             "qemu-system-x86_64: SEV: kernel specified but guest firmware has no hashes table GUID\n"
@@ -221,6 +220,6 @@ def test_missing_agent_configuration_keeps_the_agent_down(world: World) -> None:
 
 def test_no_secret_in_the_console_log(world: World) -> None:
     pulled_online(world)
-    secrets = (world.connection["key"], STOCK_KEYS[catalog.STOCK_KEY_ID])
+    secrets = (world.connection["key"], STOCK_KEYS[versions.DEFAULT.image.key_id])
     for log in world.layout.log.glob("guest-*.log"):
         assert not any(secret in log.read_text() for secret in secrets)

@@ -23,7 +23,7 @@ from simlab.images.store import Store
 from simlab.layout import Layout
 from simlab.machine import sandbox
 from simlab.psp import platform
-from simlab.release import paths
+from simlab.release import paths, versions
 from simlab.sev.packets import Measurement
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class World:
         pki.create(self.layout, 6443)
         built = artifacts.build(self.layout)
         catalog.publish(self.layout, Path("/bin/busybox"))
-        for path, source in built.by_host_path().items():
+        for path, source in built.by_host_path(versions.DEFAULT.kata).items():
             self.put(path, source.read_bytes())
         cpuinfo = sandbox.kernel_folder(self.layout) / "cpuinfo"
         cpuinfo.parent.mkdir(parents=True)
@@ -129,7 +129,7 @@ class World:
         self.connection = {"client_id": str(uuid.uuid4()), "key": base64.b64encode(os.urandom(32)).decode()}
         state = {
             "connections": {self.connection["client_id"]: self.connection["key"]},
-            "keys": {catalog.STOCK_KEY_ID: base64.b64encode(catalog.STOCK_KEY).decode()},
+            "keys": {versions.DEFAULT.image.key_id: base64.b64encode(versions.DEFAULT.image.key).decode()},
         }
         self.kbs_state.write_text(json.dumps(state | changes))
         self.kbs_state.with_suffix(".log").unlink(missing_ok=True)
@@ -151,7 +151,7 @@ class Vm:
     owner: Owner | None = None
     initrd: str = paths.SEV_INITRD
     kernel: str = paths.SEV_KERNEL
-    firmware: str = paths.FIRMWARE
+    firmware: str = versions.DEFAULT.kata.firmware
     parameters: str = ""
     vcpus: int = 1
     name: str = field(default_factory=lambda: uuid.uuid4().hex * 2)
@@ -299,6 +299,8 @@ def secret_table(guid: str, secret: bytes) -> bytes:
 
 def initrd_of(kbc: str, world: World, name: str) -> str:
     path = f"{paths.KATA_SHARE}/{name}"
-    files = cpio.unpack(initrd.build_sev(kbc, (world.layout.pki / "internet-ca.crt").read_bytes()))
+    files = cpio.unpack(
+        initrd.build_sev(versions.DEFAULT, kbc, (world.layout.pki / "internet-ca.crt").read_bytes())
+    )
     world.put(path, cpio.pack(files))
     return path

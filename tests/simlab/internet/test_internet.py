@@ -13,6 +13,7 @@ from simlab import artifacts
 from simlab.images import catalog, oci
 from simlab.images.reference import Reference
 from simlab.images.registry_client import RegistryError, UnreachableError
+from simlab.release import versions
 
 if TYPE_CHECKING:
     from tests.simlab.internet.conftest import Internet
@@ -63,7 +64,7 @@ def test_images_of_the_guide_are_pulled(internet: Internet) -> None:
     client = internet.client()
     for (repository, tag), media_type in (
         (catalog.NGINX, oci.DOCKER_MANIFEST),
-        (catalog.BUSYBOX, oci.MANIFEST),
+        (versions.DEFAULT.image.name, oci.MANIFEST),
     ):
         reference = Reference.parse(f"{repository}:{tag}")
         manifest = client.manifest(reference)

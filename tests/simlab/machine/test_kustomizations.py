@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from simlab.operator import seed
+from simlab.release import versions
 
 if TYPE_CHECKING:
     from tests.simlab.keeper import Keeper
@@ -40,7 +40,7 @@ def test_the_lab_renders_what_an_old_kubectl_cannot(lab: Keeper) -> None:
     printed = lab.output(with_old_kubectl("apply", "-k", f"{CONFIG}/release?ref=v0.3.0", "--dry-run=client"))
     arguments, _, text = printed.partition("\n")
     assert arguments == "apply -f - --dry-run=client"
-    assert list(yaml.safe_load_all(text)) == list(yaml.safe_load_all(seed.RELEASE.read_text()))
+    assert list(yaml.safe_load_all(text)) == versions.DEFAULT.manifests
 
 
 def test_a_folder_is_found_from_where_the_command_runs(lab: Keeper) -> None:

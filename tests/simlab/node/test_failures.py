@@ -201,7 +201,7 @@ def test_initrd_altered_boots_without_a_digest_policy(lab: WholeLab, online: Val
 
 
 def test_firmware_without_the_hash_table(lab: WholeLab, online: Values) -> None:
-    (lab.layout.host / "root/plain-ovmf.fd").write_bytes(firmware.build(hash_table=False))
+    (lab.layout.host / "root/plain-ovmf.fd").write_bytes(firmware.build("edk2", hash_table=False))
     message = sandbox_error(lab, "plain-ovmf", **online, firmware="/root/plain-ovmf.fd")
     assert message.startswith(f"{P1}failed to launch qemu: exit status 1, error messages from qemu log: ")
     assert "SEV: kernel specified but guest firmware has no hashes table GUID" in message

@@ -41,7 +41,7 @@ def host(tmp_path: Path, broker: FakeKbs) -> Host:
     chain = installed.local("/opt/sev/cert_chain.cert")
     chain.parent.mkdir(parents=True)
     chain.write_bytes(b"chain")
-    image = firmware.build()
+    image = firmware.build("edk2")
     installed.local("/opt/confidential-containers/share/ovmf/OVMF.fd").write_bytes(image)
     return installed
 
@@ -178,6 +178,6 @@ def test_the_pods_configuration_wins(host: Host) -> None:
 def test_digest_needs_the_firmwares_hash_table(host: Host) -> None:
     shim = create(host)
     assert shim.configuration is not None
-    host.local(shim.configuration.firmware).write_bytes(firmware.build(hash_table=False))
+    host.local(shim.configuration.firmware).write_bytes(firmware.build("edk2", hash_table=False))
     with pytest.raises(Exception, match="Could not calculate SEV/SEV-ES launch digest"):
         launch_digest(host, shim.configuration, "")

@@ -7,7 +7,7 @@ import pytest
 
 from simlab import artifacts, release
 from simlab.layout import Layout
-from simlab.release import paths
+from simlab.release import paths, versions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,8 +54,8 @@ def test_the_guides_anchor_for_kernel_parameters_is_there_with_its_blank(layout:
 def test_each_runtime_class_has_a_handler_with_its_own_configuration(layout: Layout) -> None:
     config = tomllib.loads(on_host(layout, paths.CONTAINERD_CONFIG).read_text())
     runtimes = config["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]["runtimes"]
-    assert set(runtimes) == {"runc", *release.RUNTIME_CLASSES}
-    for name in release.RUNTIME_CLASSES:
+    assert set(runtimes) == {"runc", *versions.DEFAULT.runtime_classes}
+    for name in versions.DEFAULT.runtime_classes:
         assert runtimes[name]["cri_handler"] == "cc"
         configuration = runtimes[name]["options"]["ConfigPath"]
         assert on_host(layout, configuration).exists(), configuration

@@ -12,6 +12,7 @@ import pytest
 
 from simlab import artifacts
 from simlab.operator import names, seed
+from simlab.release import versions
 from tests.simlab.keeper import Keeper
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def test_uninstalling_and_installing_again(own: Keeper) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.2)
     deployment = f"{NAMESPACE} deploy/cc-operator-controller-manager"
-    lab.output(f"kubectl set image {deployment} kube-rbac-proxy={seed.REACHABLE_PROXY}")
+    lab.output(f"kubectl set image {deployment} kube-rbac-proxy={seed.reachable_proxy(versions.DEFAULT)}")
     lab.output(f"kubectl rollout status {deployment} --timeout=30s")
     lab.output(f"kubectl apply -k {sample}")
     deadline = time.monotonic() + SECONDS

@@ -8,11 +8,13 @@ import pytest
 
 from simlab import artifacts, release
 from simlab.layout import Layout
-from simlab.release import container_engine, containerd_configuration, kata_deploy, paths
+from simlab.release import container_engine, containerd_configuration, kata_deploy, paths, versions
 from simlab.release.files import Files
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+KATA = versions.DEFAULT.kata
 
 
 @pytest.fixture
@@ -38,21 +40,21 @@ def files(layout: Layout) -> Files:
 def built(layout: Layout) -> artifacts.Artifacts:
     found = artifacts.Artifacts(layout.world / "artifacts")
     found.folder.mkdir(parents=True)
-    for path in found.by_host_path().values():
+    for path in found.by_host_path(KATA).values():
         path.write_bytes(b"release's own " + path.name.encode())
     return found
 
 
 def start_installer(files: Files, built: artifacts.Artifacts) -> None:
-    kata_deploy.install_artifacts(files, built)
-    kata_deploy.link_shims(files)
-    kata_deploy.configure_containerd(files)
+    kata_deploy.install_artifacts(files, built, KATA)
+    kata_deploy.link_shims(files, KATA)
+    kata_deploy.configure_containerd(files, KATA)
 
 
 def uninstall(files: Files) -> None:
-    kata_deploy.remove_shims(files)
+    kata_deploy.remove_shims(files, KATA)
     kata_deploy.restore_containerd(files)
-    kata_deploy.remove_artifacts(files)
+    kata_deploy.remove_artifacts(files, KATA)
     container_engine.uninstall(files)
 
 
@@ -109,15 +111,15 @@ def test_a_path_without_a_mount_stays_in_the_container(layout: Layout, built: ar
 
 
 def test_an_empty_configuration_gets_runtimes_that_containerd_2_does_not_read() -> None:
-    text = containerd_configuration.with_kata_runtimes("")
+    text = containerd_configuration.with_kata_runtimes("", KATA.shims)
     assert "[plugins.cri.containerd.runtimes.kata-qemu-sev]" in text
-    assert containerd_configuration.with_kata_runtimes(text) == text
+    assert containerd_configuration.with_kata_runtimes(text, KATA.shims) == text
 
 
 def test_a_table_of_the_administrators_keeps_all_but_katas_path() -> None:
     table = 'plugins."io.containerd.grpc.v1.cri".containerd.runtimes.kata'
     own = f'version = 2\n[{table}]\n  runtime_type = "own"\n  [{table}.options]\n    ConfigPath = "/own"\n'
-    text = containerd_configuration.with_kata_runtimes(own)
+    text = containerd_configuration.with_kata_runtimes(own, KATA.shims)
     assert text.startswith(f'version = 2\n[{table}]\n  runtime_type = "own"\n  [{table}.options]\n')
     assert text.count(f"[{table}]") == 1
     assert "/own" not in text
