@@ -23,6 +23,7 @@ Feature: Step two - the operator and its RuntimeClasses
   Scenario: The custom resource exists, and its installation completed on every node
     Given the guide was followed for O-3.1
     Then the one CcRuntime tells that it is installed on every node
+    And containerd on the SEV host has a runtime for each RuntimeClass of the profile
 
   @O-2.3
   Scenario: The operator's three pods all exist, and are Running and ready

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from lab import containerd
 from lab.debris import FOLDER
 from lab.giving_back import RUN_LABEL
-from lab.operator import CONTROLLER, DAEMONS, DEFINITION, NAMESPACE, owned_by
+from lab.operator import CONTROLLER, DAEMONS, DEFINITION, NAMESPACE
 from lab.picture import KINDS, differences, title
+from lab.pod_health import owned_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

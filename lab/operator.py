@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 import threading
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import ApiRefused, DeadlineExceeded, NotProven
 from lab.node_service import LEASES
+from lab.pod_health import faults_of, is_being_deleted, owned_by, started_at
 
 if TYPE_CHECKING:
     from lab.cluster import Cluster
@@ -32,11 +33,6 @@ LABELLED = re.compile(r"node/\S+ (not )?labeled")
 # Seconds between two looks at its log.
 PACE = 1.0
 CRASHING, HOPELESS_RESTARTS = "CrashLoopBackOff", 5
-# The kubelet forgets that a container crashed once it ran for this long (Kubernetes, "Pod Lifecycle").
-STABLE_AFTER = timedelta(minutes=10)
-# How a container ended that was not there any more when containerd came back, such as after a reboot
-# (containerd 1.6, pkg/cri/server/restart.go).
-UNSEEN = "Unknown"
 
 
 class Operator:
@@ -54,6 +50,14 @@ class Operator:
         """The image of each container of the controller; none where it is not deployed."""
         deployment = self._cluster.get("Deployment", CONTROLLER, NAMESPACE, as_evidence=True)
         return {each["name"]: each["image"] for each in containers_of(deployment)} if deployment else {}
+
+    def require_images(self, manager: str, proxy: str) -> None:
+        """Raise NotProven where it is not deployed, of another release, or has another proxy."""
+        images = self.images()
+        if not is_of_release(images.get(MANAGER), manager):
+            raise NotProven(f"the manager is {images.get(MANAGER, 'not deployed')}", owner="O-2.1")
+        if images.get(PROXY) != proxy:
+            raise NotProven(f"the proxy's image is {images.get(PROXY)}", owner="O-2.2")
 
     def set_image(self, container: str, image: str) -> None:
         """Give one container of the controller another image, and leave the others alone.
@@ -171,13 +175,13 @@ class Operator:
         Raises NotProven where no node is a worker: there the daemons have nowhere to be.
         """
         pods, now = self._cluster.list("Pod", NAMESPACE, as_evidence=True), self._now()
-        faults = _faults(CONTROLLER, [pod for pod in pods if owned_by(pod, CONTROLLER)], 2, now)
+        faults = faults_of(CONTROLLER, [pod for pod in pods if owned_by(pod, CONTROLLER)], 2, now)
         if not self.runtimes():
             return faults
         for node in self.workers():
             for daemon in DAEMONS:
                 mine = [p for p in pods if owned_by(p, daemon) and p["spec"].get("nodeName") == node.name]
-                faults += _faults(f"{daemon} on {node.name}", mine, 1, now)
+                faults += faults_of(f"{daemon} on {node.name}", mine, 1, now)
         return faults
 
     def installation_faults(self) -> list[str]:
@@ -189,8 +193,19 @@ class Operator:
         if fault := installation_fault(runtimes[0]):
             return [fault]
         done = runtimes[0]["status"]["installationStatus"]["completed"].get("completedNodesList") or []
-        missing = [node.name for node in self.workers() if node.name not in done]
-        return [f"not installed on {name}, which is a worker" for name in missing]
+        label = ((runtimes[0].get("spec") or {}).get("config") or {}).get("installDoneLabel") or {}
+        faults = []
+        for node in self.workers():
+            if node.name not in done:
+                faults.append(f"not installed on {node.name}, which is a worker")
+            # The status never goes back; the label does, once the runtime is taken off the node.
+            labels = node.object["metadata"].get("labels") or {}
+            faults += [
+                f"not installed any more on {node.name}: its label {key} is {labels.get(key, 'gone')}"
+                for key, value in label.items()
+                if labels.get(key) != value
+            ]
+        return faults
 
     def workers(self) -> list[WorkerNode]:
         """The nodes that it installs on. Raises NotProven where there is none."""
@@ -205,9 +220,9 @@ class Operator:
         return max((datetime.fromisoformat(time) for time in times if time), default=None)
 
 
-def is_being_deleted(item: dict[str, Any] | None) -> bool:
-    """Whether an object was deleted, and is not gone yet."""
-    return item is not None and "deletionTimestamp" in item["metadata"]
+def is_of_release(image: str | None, wanted: str) -> bool:
+    """Whether an image of the manager is the release's, whichever registry it comes from."""
+    return image is not None and image.rpartition("/")[2] == wanted.rpartition("/")[2]
 
 
 def containers_of(deployment: dict[str, Any]) -> list[dict[str, Any]]:
@@ -231,47 +246,3 @@ def installation_fault(runtime: dict[str, Any] | None) -> str | None:
     if total and int(completed) == total:
         return None
     return f"installed on {completed} of {total} nodes" if runtime else "there is no CcRuntime"
-
-
-def started_at(pod: dict[str, Any]) -> datetime | None:
-    """When the pod's first container started last; None where it does not run."""
-    for state in (pod.get("status") or {}).get("containerStatuses") or []:
-        if time := ((state.get("state") or {}).get("running") or {}).get("startedAt"):
-            return datetime.fromisoformat(time)
-    return None
-
-
-def owned_by(item: dict[str, Any], name: str) -> bool:
-    """Whether a controller of this name, or a ReplicaSet of it, owns the object."""
-    owners = item["metadata"].get("ownerReferences") or []
-    return any(owner["name"] == name or owner["name"].rpartition("-")[0] == name for owner in owners)
-
-
-def _faults(what: str, pods: list[dict[str, Any]], containers: int, now: datetime | None) -> list[str]:
-    alive = [pod for pod in pods if not is_being_deleted(pod)]
-    if len(alive) != 1:
-        return [f"{what}: {len(alive)} pods instead of one"]
-    status = alive[0].get("status", {})
-    states = status.get("containerStatuses", [])
-    waiting = [
-        f", {state['name']} waits: {reason}"
-        for state in states
-        if (reason := state.get("state", {}).get("waiting", {}).get("reason"))
-    ]
-    if status.get("phase") != "Running":
-        return [f"{what}: {status.get('phase', 'Unknown')}{''.join(waiting)}"]
-    ready = sum(bool(state.get("ready")) for state in states)
-    if ready != containers or len(states) != containers:
-        return [f"{what}: {ready}/{containers} containers ready{''.join(waiting)}"]
-    return [f"{what}: {told}" for state in states if (told := _restarted(state, now))]
-
-
-def _restarted(state: dict[str, Any], now: datetime | None) -> str | None:
-    """What tells that a container, though it runs, is one that keeps ending; None where nothing does."""
-    ended = state.get("lastState", {}).get("terminated") or {}
-    if now is None or not ended.get("finishedAt") or ended.get("reason") == UNSEEN:
-        return None
-    if now - datetime.fromisoformat(ended["finishedAt"]) > STABLE_AFTER:
-        return None
-    count, code = state.get("restartCount"), ended.get("exitCode")
-    return f"{state['name']} was restarted {count} times, at {ended['finishedAt']} last (exit code {code})"

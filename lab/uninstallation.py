@@ -156,6 +156,8 @@ class Uninstallation:
     def require_performed(self) -> Outcome:
         """What it did in this run. Raises NotProven where there was none, or it left the operator there."""
         if self.outcome is None:
+            # What forbids it is the one cause of both scenarios.
+            self.require_allowed()
             raise NotProven("the operator was not uninstalled in this run", owner=CLAUSE)
         if self.outcome.stuck:
             raise NotProven(f"the uninstallation did not end: {self.outcome.stuck[0]}", owner=CLAUSE)

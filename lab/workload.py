@@ -59,6 +59,10 @@ def manifest(
     }
 
 
+# containerd 1.6, pkg/cri/server/sandbox_run.go: of a handler that its configuration does not name.
+NO_RUNTIME = "failed to get sandbox runtime: no runtime for"
+
+
 class Workloads:
     """Starts pods and judges how their start ends.
 
@@ -123,7 +127,8 @@ class Workloads:
     def outcome(self, pod: Pod) -> Outcome:
         """Wait until the pod runs, or is refused in a way that can no longer change.
 
-        When neither comes before the deadline, the outcome is the last refusal seen.
+        When neither comes before the deadline, the outcome is the last refusal seen. Raises NotProven where
+        containerd has no such runtime, which the operator's installer gives it.
         """
 
         def settled(current: dict[str, Any] | None, events: list[dict[str, Any]]) -> Outcome | None:
@@ -141,6 +146,14 @@ class Workloads:
                     return Outcome(refusal.stage, f"{refusal.message} (as another pod, to its deadline)")
             return None
 
+        outcome = self._wait(pod, settled)
+        if NO_RUNTIME in outcome.message:
+            raise NotProven(str(outcome), owner="O-3.1")
+        return outcome
+
+    def _wait(
+        self, pod: Pod, settled: Callable[[dict[str, Any] | None, list[dict[str, Any]]], Outcome | None]
+    ) -> Outcome:
         deadline = Deadline(self._lab.timeouts.pod_running)
         try:
             return self._cluster.wait(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
+from lab.containerd import ContainerdConfiguration
 from lab.convergence import Convergence
+from lab.host import Host
 from lab.labfile import LabFile
-from lab.operator import MANAGER, PROXY, Operator
+from lab.operator import MANAGER, PROXY, Operator, is_of_release
 from lab.profile import Profile
 from lab.registry import Registry
 from lab.uninstallation import Outcome, Uninstallation
@@ -29,14 +31,17 @@ def answer_as_registry(registry: Registry) -> None:
 @then("the operator's controller is that of the profile's release")
 def deploy_release(operator: Operator, profile: Profile) -> None:
     """Clause O-2.1: told by its image, whichever registry that comes from."""
-    image, wanted = operator.images().get(MANAGER, "not deployed"), profile.operator.manager_image
-    assert image.rpartition("/")[2] == wanted.rpartition("/")[2], f"the manager is {image}, not {wanted}"
+    image, wanted = operator.images().get(MANAGER), profile.operator.manager_image
+    assert is_of_release(image, wanted), f"the manager is {image or 'not deployed'}, not {wanted}"
 
 
 @then("the image of the controller's proxy is the profile's")
 def reach_proxy_image(operator: Operator, lab: LabFile, profile: Profile) -> None:
     """Clause O-2.2."""
-    assert operator.images().get(PROXY) == (lab.images.rbac_proxy or profile.operator.rbac_proxy_image)
+    image, wanted = operator.images().get(PROXY), lab.images.rbac_proxy or profile.operator.rbac_proxy_image
+    if image is None:
+        operator.require_images(profile.operator.manager_image, wanted)
+    assert image == wanted, f"the proxy is {image}, not {wanted}"
 
 
 @then("the one CcRuntime tells that it is installed on every node")
@@ -46,10 +51,22 @@ def install_runtime(operator: Operator) -> None:
     assert faults == [], "; ".join(faults)
 
 
+@then("containerd on the SEV host has a runtime for each RuntimeClass of the profile")
+def have_runtimes(host: Host, profile: Profile) -> None:
+    """Clause O-3.1: what the installer tells the cluster is one thing, what it left on the host another."""
+    configuration = ContainerdConfiguration.read(host)
+    found = configuration.runtimes if configuration else []
+    missing = [name for name in profile.runtime_classes if name not in found]
+    assert missing == [], f"no runtime in containerd's configuration for {', '.join(missing)}"
+
+
 @then("the controller, and on every worker both daemons, are Running with all containers ready")
-def run_pods(operator: Operator) -> None:
-    """Clause O-2.3."""
+def run_pods(operator: Operator, lab: LabFile, profile: Profile) -> None:
+    """Clause O-2.3; an image that others own the fact of keeps the controller from running."""
     faults = operator.pod_faults()
+    if faults:
+        proxy = lab.images.rbac_proxy or profile.operator.rbac_proxy_image
+        operator.require_images(profile.operator.manager_image, proxy)
     assert faults == [], "; ".join(faults)
 
 

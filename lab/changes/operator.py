@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lab.changes.described import Described
 from lab.deadline import Deadline
 from lab.errors import LabError
-from lab.operator import MANAGER, NAMESPACE, PROXY, installation_fault
+from lab.operator import MANAGER, NAMESPACE, PROXY, installation_fault, is_of_release
 from lab.provisioning import Sight
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ class OperatorDeployed(Described):
             found = self._operator.images().get(MANAGER)
         except LabError as error:
             return Sight(holds=False, found=str(error))
-        holds = found is not None and found.rpartition("/")[2] == self._image.rpartition("/")[2]
-        return Sight(holds, found or "not deployed")
+        return Sight(is_of_release(found, self._image), found or "not deployed")
 
     def apply(self) -> None:
         """As the guide does; an uninstallation that is still under way ends first."""

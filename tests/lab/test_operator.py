@@ -134,3 +134,32 @@ def test_the_installer_is_waited_for_until_its_script_has_ended(
     state["state"] = {"running": {"startedAt": "2026-11-23T14:31:00Z"}}
     operator.wait_for_installer(since, Deadline(9))
     assert next(logs, None) is None
+
+
+def test_a_node_that_lost_the_runtime_is_told_by_its_label(
+    cluster: ObjectsCluster, operator: Operator
+) -> None:
+    label = {"katacontainers.io/kata-runtime": "true"}
+    cluster.objects["CcRuntime"][0]["spec"] = {"config": {"installDoneLabel": label}}
+    told = "not installed any more on sev-1: its label katacontainers.io/kata-runtime is"
+    assert operator.installation_faults() == [f"{told} gone"]
+    labels = cluster.objects["Node"][0]["metadata"]["labels"]
+    labels |= {"katacontainers.io/kata-runtime": "cleanup"}
+    assert operator.installation_faults() == [f"{told} cleanup"]
+    labels |= label
+    assert operator.installation_faults() == []
+
+
+def test_an_image_that_keeps_the_controller_from_running_has_an_owner(
+    cluster: ObjectsCluster, operator: Operator
+) -> None:
+    for manager, proxy, owner in (("r/m:v1", "p:2", "O-2.2"), ("m:v0", "p:1", "O-2.1")):
+        containers = [{"name": "manager", "image": manager}, {"name": "kube-rbac-proxy", "image": proxy}]
+        template = {"template": {"spec": {"containers": containers}}}
+        cluster.objects["Deployment"] = [{"metadata": {"name": CONTROLLER}, "spec": template}]
+        with pytest.raises(NotProven) as refused:
+            operator.require_images("quay.io/m:v1", "p:1")
+        assert refused.value.owner == owner
+    cluster.objects["Deployment"] = []
+    with pytest.raises(NotProven, match=r"the manager is not deployed \(O-2\.1\)"):
+        operator.require_images("m:v1", "p:1")
