@@ -34,5 +34,7 @@ def tell_new(host: Host, before: set[str], record: Record) -> None:
             Finding(
                 title="kata leaves the session files of failed launches",
                 detail=f"{len(left)} new in {FOLDER} since the run began: {', '.join(left)}",
+                meaning="They hold no key that the host can read, but they pile up with each failed launch.",
+                remedy=f"Remove the old ones now and then: `find {FOLDER} -mindepth 1 -mmin +60 -delete`",
             )
         )

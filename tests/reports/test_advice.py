@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
+import tomllib
 from typing import TYPE_CHECKING
 
 from lab.verdict import Verdict
-from reports.clauses import Catalogue
+from reports.clauses import FINDINGS, Catalogue
 from reports.model import ScenarioResult
 from tests.reports.small_suite import allure
 
@@ -68,3 +69,5 @@ def test_every_advisory_clause_has_words_for_a_release_manager() -> None:
         [finding] = Catalogue().findings(scenario)
         assert finding.meaning, clause
         assert finding.remedy, clause
+    named = {entry["clause"] for entry in tomllib.loads(FINDINGS.read_text(encoding="utf-8"))["finding"]}
+    assert named == advisory
