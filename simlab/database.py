@@ -64,7 +64,7 @@ def initialise(folder: Path) -> None:
             f"{error.filename}: {error.strerror} (Debian package mariadb-server-core)"
         ) from error
     done = subprocess.run(
-        [*_command(draft), "--bootstrap", "--log-warnings=0", "--enforce-storage-engine="],
+        [*_command(draft, _scratch(folder)), "--bootstrap", "--log-warnings=0", "--enforce-storage-engine="],
         input="\n".join(script),
         capture_output=True,
         text=True,
@@ -81,7 +81,7 @@ def initialise(folder: Path) -> None:
 def server_command(folder: Path, *, address: str = DATABASE_IP, port: int = DATABASE_PORT) -> list[str]:
     """Return the server's arguments. Raises DatabaseError when it is not installed."""
     return [
-        *_command(folder),
+        *_command(folder, _scratch(folder)),
         f"--bind-address={address}",
         f"--port={port}",
         # Relative to the data folder: a socket's path may have 107 bytes only.
@@ -92,12 +92,23 @@ def server_command(folder: Path, *, address: str = DATABASE_IP, port: int = DATA
     ]
 
 
-def _command(folder: Path) -> list[str]:
+def _scratch(folder: Path) -> Path:
+    """Return a folder of this server's own for temporary tables, and make it.
+
+    A server deletes all temporary tables that it finds there when it starts (MariaDB 10.11, sql/sql_base.cc,
+    mysql_rm_tmp_tables), also those of another server that is at work.
+    """
+    scratch = folder.with_name(folder.name + ".tmp")
+    scratch.mkdir(exist_ok=True)
+    return scratch
+
+
+def _command(folder: Path, scratch: Path) -> list[str]:
     program = shutil.which("mariadbd", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin")
     if program is None:
         raise DatabaseError("mariadbd is not installed (Debian package mariadb-server-core)")
     user = ["--user=root"] if os.geteuid() == 0 else []
-    return [program, "--no-defaults", f"--datadir={folder}", *user, *_TUNING]
+    return [program, "--no-defaults", f"--datadir={folder}", f"--tmpdir={scratch}", *user, *_TUNING]
 
 
 def main() -> NoReturn:

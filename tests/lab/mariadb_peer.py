@@ -57,10 +57,14 @@ class MariaDbPeer:
             self.port = free.getsockname()[1]
         data = self.folder / "data"
         data.mkdir(parents=True)
+        # Servers that share it delete each other's temporary tables.
+        scratch = self.folder / "tmp"
+        scratch.mkdir()
         self._command = [
             str(SERVER),
             "--no-defaults",
             f"--datadir={data}",
+            f"--tmpdir={scratch}",
             f"--user={getpass.getuser()}",
             "--innodb-log-file-size=4M",
             "--innodb-buffer-pool-size=8M",

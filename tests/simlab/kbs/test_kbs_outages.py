@@ -211,6 +211,16 @@ def test_an_unfinished_folder_is_made_anew(tmp_path: Path, rows: DatabaseServer)
     assert not draft.exists()
 
 
+def test_the_temporary_tables_of_another_server_survive_its_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    table = tmp_path / "#sql-temptable-1-1-1.MAI"
+    table.touch()
+    database.initialise(tmp_path / "data")
+    assert table.exists()
+
+
 def test_a_machine_without_mariadb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(database.DatabaseError, match=r"^mariadbd is not installed .*mariadb-server-core"):
