@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.deadline import Deadline
@@ -54,6 +55,7 @@ class Cluster:
         self._lock = threading.RLock()
         self._api: KubeApi | None = None
         self._forward: Forward | None = None
+        self._sent_again: deque[tuple[str, str]] = deque()
         self._plurals: dict[tuple[str, str], tuple[str, bool]] = {}
 
     def get(
@@ -190,6 +192,7 @@ class Cluster:
         finally:
             for feed in feeds:
                 feed.close()
+            self._tell_sent_again()
 
     def close(self) -> None:
         """Close the way to the API, and remove its credentials from the runner."""
@@ -211,19 +214,31 @@ class Cluster:
                 if self._lab.cluster.reach == "ssh":
                     self._forward = self._host.forward(access.host, access.port)
                     address = self._forward.address
-                self._api = KubeApi(access, address, self._hindrance)
+                self._api = KubeApi(access, address, self._hindrance, self._repeated)
             return self._api
 
     def _json(
         self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
-        answer = self._connected().json(method, path, body, **query)
+        try:
+            answer = self._connected().json(method, path, body, **query)
+        finally:
+            self._tell_sent_again()
         self._record.reached("cluster")
         return answer
 
     def _hindrance(self) -> str | None:
         failure = self._forward.failure if self._forward else None
         return str(failure) if failure else None
+
+    def _repeated(self, request: str, cause: str) -> None:
+        self._sent_again.append((request, self._hindrance() or cause))
+
+    def _tell_sent_again(self) -> None:
+        """Tell it in the thread that the scenario runs in: a watch has one of its own."""
+        while self._sent_again:
+            request, cause = self._sent_again.popleft()
+            self._record.evidence(f"{request} sent again", cause)
 
     def _access(self) -> Access:
         local = self._lab.cluster.local_kubeconfig

@@ -103,7 +103,8 @@ def _pump(source: socket.socket | paramiko.Channel, sink: socket.socket | parami
         while chunk := source.recv(CHUNK):
             sink.sendall(chunk)
         sink.shutdown(socket.SHUT_WR)
-    except OSError:
+    except (OSError, EOFError):
+        # paramiko says EOFError where the connection under its channel is gone.
         _end(source)
         _end(sink)
 

@@ -30,11 +30,22 @@ TIMEOUT = (10.0, 35.0)
 
 
 class KubeApi:
-    """One API server, at `address` as the runner reaches it. `hindrance` may say why it cannot be reached."""
+    """One API server, at `address` as the runner reaches it.
 
-    def __init__(self, access: Access, address: str, hindrance: Callable[[], str | None]) -> None:
+    `hindrance` may say why it cannot be reached; `repeated` is told what is sent again, and why.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        address: str,
+        hindrance: Callable[[], str | None],
+        repeated: Callable[[str, str], None],
+    ) -> None:
         self._hindrance = hindrance
+        self._repeated = repeated
         self._files: list[MemoryFile] = []
+        self._client: ApiClient | None = None
         configuration = Configuration(host=f"https://{address}")
         configuration.tls_server_name = access.server_name
         configuration.verify_ssl = access.verify
@@ -63,7 +74,12 @@ class KubeApi:
         return self._files[-1].path
 
     def close(self) -> None:
-        """Forget the credentials."""
+        """Close the connections, and forget the credentials."""
+        if self._client is not None:
+            # Its own `clear` leaves them open until they are collected as garbage.
+            pools = self._client.rest_client.pool_manager.pools
+            for key in pools.keys():  # noqa: SIM118 - urllib3's container cannot be iterated
+                pools[key].close()
         for file in self._files:
             file.close()
 
@@ -79,15 +95,20 @@ class KubeApi:
         return parsed
 
     def data(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> bytes:
-        """Send a request and return the bytes that come back; one that only reads is sent at most twice."""
+        """Send a request and return the bytes that come back.
+
+        A GET whose connection ends before an answer is sent once more, and that is told: a server may close
+        a connection that is kept alive at any time, which is noticed only by using it (RFC 9110, section
+        9.2.2; RFC 9112, section 9.5).
+        """
         with self._clear(f"{method} {path}"):
             try:
                 return self._send(method, path, body, query, TIMEOUT)
             except (ProtocolError, ApiException) as error:
-                # A kept-alive connection that the server closed is noticed only by using it, and a new one
-                # may break in TLS' handshake, which the kubernetes package tells as status 0.
-                if method != "GET" or (isinstance(error, ApiException) and error.status):
+                cut = _cut_off(error)
+                if method != "GET" or cut is None:
                     raise
+                self._repeated(f"GET {path}", cut)
             return self._send(method, path, body, query, TIMEOUT)
 
     @contextmanager
@@ -123,6 +144,7 @@ class KubeApi:
         timeout: tuple[float, float],
     ) -> urllib3.BaseHTTPResponse:
         content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        assert self._client is not None
         request = self._client.param_serialize(
             method,
             path,
@@ -175,6 +197,19 @@ def _refusal(what: str, error: ApiException, hindrance: str | None) -> ApiRefuse
     if status == 401:
         return Unreachable("cluster", f"the Kubernetes API does not accept the kubeconfig's login: {message}")
     return ApiRefused(what, status, reason, message)
+
+
+def _cut_off(error: ProtocolError | ApiException) -> str | None:
+    """How the connection ended before an answer came; None for anything else.
+
+    The kubernetes package tells as status 0 that TLS failed (kubernetes/client/rest.py). A handshake that is
+    cut off sent no request; any other failure of TLS is the same the second time.
+    """
+    if isinstance(error, ProtocolError):
+        return shortened(str(error), 300)
+    if error.status == 0 and "EOF" in str(error.reason):
+        return f"TLS was cut off: {shortened(str(error.reason), 300)}"
+    return None
 
 
 def _cause(error: HTTPError) -> str:

@@ -51,7 +51,6 @@ def lab_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., LabFile]:
                 "initrd_offline": {"url": "https://example.org/offline.img", "sha256": "0" * 64},
             },
             "pins": {"firmware": "0" * 64, "kernel": "0" * 64},
-            "timeouts": {"connect": 5.0, "command": 10.0},
         }
         return LabFile.model_validate(content | tables, strict=False)
 

@@ -6,6 +6,7 @@ import select
 import socket
 import threading
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,6 +18,7 @@ from lab.cluster import Cluster
 from lab.deadline import Deadline
 from lab.errors import ApiRefused, DeadlineExceeded, LabError, Unreachable
 from lab.host import Host
+from lab.record import MemoryRecord
 from lab.secret import Redactor
 from tests.lab.api_peer import TOKEN, ApiPeer, Authority, event, line, pod, refusal
 
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from lab.labfile import LabFile
-    from lab.record import MemoryRecord
     from tests.lab.ssh_peer import SshPeer
 
 
@@ -53,9 +54,10 @@ class Door:
         return self
 
     def __exit__(self, *exception: object) -> None:
+        # Closing alone does not wake a thread that waits in accept.
         self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._listener.close()
-        self._thread.join(5)
 
     def _serve(self) -> None:
         with contextlib.suppress(OSError):
@@ -106,8 +108,25 @@ def _running(current: dict[str, Any] | None, _: list[dict[str, Any]]) -> str | N
     return current["metadata"]["uid"] if current and current["status"]["phase"] == "Running" else None
 
 
-def _wait(cluster: Cluster, seconds: float = 10) -> str:
-    return cluster.wait("Pod", "p", "default", _running, "pod p to run", Deadline(seconds))
+# For what must happen: as long as a real run waits. It ends as soon as it has happened.
+PATIENCE = 60
+
+
+def _wait(cluster: Cluster, deadline: Deadline | None = None) -> str:
+    limit = deadline or Deadline(PATIENCE)
+    return cluster.wait("Pod", "p", "default", _running, "pod p to run", limit)
+
+
+@dataclass(frozen=True)
+class UntilSeen(Deadline):
+    """One that expires as soon as a wait has seen something."""
+
+    record: MemoryRecord = field(default_factory=MemoryRecord)
+
+    @property
+    def remaining(self) -> float:
+        seen = any(wait.last_seen.startswith("Pending") for wait in self.record.waits)
+        return 0.0 if seen else super().remaining
 
 
 def test_objects_are_plain_and_what_is_not_there_is_none(cluster: Cluster, api: ApiPeer) -> None:
@@ -161,13 +180,13 @@ def test_a_refusal_carries_the_api_s_own_words(cluster: Cluster, record: MemoryR
 
 def test_only_the_object_with_the_uid_is_deleted(cluster: Cluster, api: ApiPeer) -> None:
     api.pods = [pod("p", "someone else's", 5), pod("q", "ours", 6)]
-    cluster.delete("Pod", "p", "default", "ours", 5)
+    cluster.delete("Pod", "p", "default", "ours", PATIENCE)
     assert [each["metadata"]["name"] for each in api.pods] == ["p", "q"]
 
 
 def test_a_deleted_object_is_waited_for(cluster: Cluster, api: ApiPeer) -> None:
     api.pods = [pod("p", "ours", 5)]
-    cluster.delete("Pod", "p", "default", "ours", 5)
+    cluster.delete("Pod", "p", "default", "ours", PATIENCE)
     assert api.pods == []
 
 
@@ -188,7 +207,9 @@ def test_a_wait_ends_with_the_change_that_settles_it(
         await response.write(line("ADDED", pod("p", "1", 101)))
         whole = line("MODIFIED", pod("p", "1", 102, "Running"))
         await response.write(whole[:20])
-        await asyncio.sleep(0.05)
+        # The events are listed by a thread of their own.
+        while not any("Pulling image" in wait.last_seen for wait in record.waits):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         await response.write(whole[20:])
         await asyncio.sleep(30)
 
@@ -235,8 +256,9 @@ def test_a_deletion_that_a_closed_watch_hid_is_seen_by_listing(cluster: Cluster,
         await asyncio.sleep(30)
 
     api.watches = [garbage]
+    limit = Deadline(PATIENCE)
     gone = cluster.wait(
-        "Pod", "p", "default", lambda now, _: True if now is None else None, "p to be gone", Deadline(10)
+        "Pod", "p", "default", lambda now, _: True if now is None else None, "p to be gone", limit
     )
     assert gone
 
@@ -277,12 +299,12 @@ def test_a_refused_watch_ends_the_wait(cluster: Cluster, api: ApiPeer) -> None:
         _wait(cluster)
 
 
-def test_a_deadline_names_what_was_seen_last(cluster: Cluster, api: ApiPeer) -> None:
+def test_a_deadline_names_what_was_seen_last(cluster: Cluster, api: ApiPeer, record: MemoryRecord) -> None:
     api.pods = [pod("p", "1", 5)]
     api.events = [event("e", "1", 7, "Failed", "a\x1b\n  long story"), event("f", "other", 8, "X", "x", 9)]
     with pytest.raises(DeadlineExceeded) as late:
-        _wait(cluster, 0.5)
-    assert str(late.value).startswith("waited 0 s for pod p to run; last seen: Pending; Failed: a")
+        _wait(cluster, UntilSeen(PATIENCE, record=record))
+    assert str(late.value).startswith("waited 60 s for pod p to run; last seen: Pending; Failed: a")
 
 
 def test_an_api_that_is_gone_at_the_end_is_told(cluster: Cluster, api: ApiPeer) -> None:
@@ -294,15 +316,17 @@ def test_an_api_that_is_gone_at_the_end_is_told(cluster: Cluster, api: ApiPeer) 
 
     api.watches = [stop]
     with pytest.raises(Unreachable, match=r"does not answer: .*while waiting for pod p to run"):
-        _wait(cluster, 1.5)
+        _wait(cluster, Deadline(1.5))
 
 
 def test_a_wait_leaves_no_thread(cluster: Cluster, api: ApiPeer) -> None:
+    # A server that an earlier test ended may keep a thread of that test waiting for an answer.
+    others = set(threading.enumerate())
     api.pods = [pod("p", "1", 5, "Running")]
     for _ in range(3):
         _wait(cluster)
-    deadline = Deadline(5)
-    while any(each.name.startswith("watch ") for each in threading.enumerate()):
+    deadline = Deadline(PATIENCE)
+    while any(each.name.startswith("watch ") for each in set(threading.enumerate()) - others):
         assert not deadline.expired, threading.enumerate()
         threading.Event().wait(0.02)
 
@@ -330,10 +354,14 @@ def test_another_authority_is_refused(
     assert "CERTIFICATE_VERIFY_FAILED" in message
 
 
-def test_a_handshake_that_breaks_is_tried_once_more(api: ApiPeer, cluster_of: Callable[..., Cluster]) -> None:
+def test_a_handshake_that_breaks_is_tried_once_more(
+    api: ApiPeer, cluster_of: Callable[..., Cluster], record: MemoryRecord
+) -> None:
     with Door(api.port, refuses=1) as door:
         cluster = cluster_of(api.write_kubeconfig(cluster={"server": f"https://127.0.0.1:{door.port}"}))
         assert cluster.server_version() == "v1.24.17"
+        cluster.close()
+    assert [name for name, _ in record.evidences] == ["GET /version sent again"]
     with Door(api.port, refuses=2) as door:
         cluster = cluster_of(api.write_kubeconfig(cluster={"server": f"https://127.0.0.1:{door.port}"}))
         assert "cluster: " in _refused(cluster)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.errors import ForwardRefused
+from lab.forward import _pump
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,3 +111,27 @@ def test_closing_ends_what_is_open_and_frees_the_port(
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", forward.port), timeout=5)
     connection.close()
+
+
+class _Broken:
+    """A channel whose connection is gone."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def sendall(self, data: bytes) -> None:
+        raise EOFError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_connection_that_breaks_under_a_transfer_ends_both_ends() -> None:
+    ours, theirs = socket.socketpair()
+    channel = _Broken()
+    with ours, theirs:
+        theirs.sendall(b"x")
+        _pump(ours, channel)  # type: ignore[arg-type]
+        assert channel.closed
+        theirs.settimeout(30)
+        assert theirs.recv(1) == b""
