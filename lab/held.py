@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import threading
 from typing import TYPE_CHECKING, Self
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
 
     import paramiko
 
-# The command runs in a session of its own; a watcher waits for the end of our stdin and then ends it. The
-# host closes that stdin also when the connection is lost, so nothing outlives whoever holds it.
+# Seconds between two signs of life, and how long the host waits for one. A runner that lost its power ends no
+# connection, and a host that sends nothing itself would notice for hours; a busy runner may be late.
+BEAT = 20.0
+SILENCE = 150
+
+# The command runs in a session of its own; a watcher waits for the end of our stdin, or for its silence, and
+# then ends it. The host closes that stdin also when the connection is lost, so nothing outlives whoever holds
+# it. Only the host's own clock counts.
 _SCRIPT = """
 exec 3<&0
 setsid sh -c "$0" </dev/null &
 held=$!
-( cat >/dev/null; kill -s TERM -- -$held; timeout 5 tail --pid=$held -f /dev/null; kill -s KILL -- -$held ) \
+( while timeout "$1" head --bytes=1 | grep --quiet .; do :; done
+    kill -s TERM -- -$held; timeout 5 tail --pid=$held -f /dev/null; kill -s KILL -- -$held ) \
     <&3 >/dev/null 2>&1 &
 watcher=$!
 exec 3<&- >&-
@@ -35,11 +43,14 @@ exit $code
 
 def holding(command: str, become: str) -> str:
     """`command` as it is sent to be held."""
-    return f"{sudo(become)}env LC_ALL=C sh -c {shlex.quote(_SCRIPT)} {shlex.quote(command)} 2>&1"
+    return f"{sudo(become)}env LC_ALL=C sh -c {shlex.quote(_SCRIPT)} {shlex.quote(command)} {SILENCE} 2>&1"
 
 
 class Held:
-    """A process that is held. Its output, both streams, comes by lines; `close` ends it."""
+    """A process that is held. Its output, both streams, comes by lines; `close` ends it.
+
+    A thread tells the host that we still live; it ends with the process, or with the connection.
+    """
 
     def __init__(
         self, channel: paramiko.Channel, command: str, on_close: Callable[[paramiko.Channel], None]
@@ -49,6 +60,13 @@ class Held:
         self._on_close = on_close
         self._buffer = b""
         self._closed = threading.Lock()
+        self._ending = threading.Event()
+        threading.Thread(target=self._beat, name=f"beat {command[:20]}", daemon=True).start()
+
+    def _beat(self) -> None:
+        with contextlib.suppress(OSError, EOFError):
+            while not self._ending.wait(BEAT) and self.alive:
+                self._channel.sendall(b".")
 
     @property
     def alive(self) -> bool:
@@ -96,6 +114,7 @@ class Held:
         """End the process and wait for its end, at most `seconds`."""
         if not self._closed.acquire(blocking=False):
             return
+        self._ending.set()
         try:
             self._channel.shutdown_write()
             self._channel.status_event.wait(seconds)

@@ -1,4 +1,8 @@
-"""One run at a time on a host: a lock that lives as long as the connection that took it."""
+"""One run at a time on a host: a lock that lives as long as the connection that took it.
+
+It is the host's kernel that gives it and takes it back, so two runs never have it at once and no clocks are
+compared. A runner that falls silent is not broken into: the host ends its process (see `lab.held`).
+"""
 
 from __future__ import annotations
 
@@ -9,22 +13,25 @@ from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
 from lab.errors import NotProven
+from lab.held import SILENCE
 from lab.journal import STATE
 
 if TYPE_CHECKING:
     from lab.held import Held
     from lab.host import Host
 
-# The lock is the kernel's: whoever ends the process, or the connection that holds it, frees it.
+# Whoever ends the process, or the connection that holds it, frees it. Who lost a connection unnoticed by the
+# host finds the lock in its own name, and waits for the host to notice.
 COMMAND = (
-    "mkdir --parents --mode=700 %s && exec 9>>%s && "
-    "if flock --nonblock 9; then echo %s > %s; echo locked; exec sleep infinity; "
-    "else echo busy; cat %s; fi"
+    "mkdir --parents --mode=700 %s && exec 9>>%s && me=%s holder=%s && "
+    'if flock --nonblock 9 || { [ "$(cat "$holder")" = "$me" ] && flock --timeout %s 9; }; '
+    'then echo "$me" > "$holder"; echo locked; exec sleep infinity; '
+    'else echo busy; cat "$holder"; fi'
 )
 
 
 class HostLock:
-    """The lock of one run, taken when this is made. A reboot of the host frees it: then it is renewed."""
+    """The lock of one run, taken when this is made. A reboot of the host, or a lost connection, frees it."""
 
     def __init__(self, host: Host, run: str, *, seconds: float) -> None:
         """Take the lock. Raises NotProven where another run has it."""
@@ -35,18 +42,27 @@ class HostLock:
     def renew(self) -> None:
         """Take it anew. Raises NotProven where another run was quicker."""
         self._held.close()
-        self._held = self._take()
+        self._held = self._take(patience=SILENCE + 30)
+
+    def keep(self) -> None:
+        """Make sure that it is still held, before anything is touched; see `renew`."""
+        if not self._held.alive:
+            self.renew()
 
     def close(self) -> None:
         """Free it."""
         self._held.close()
 
 
-def take(host: Host, run: str, *, who: str, seconds: float) -> Held:
-    """Take the lock for a run; closing what is returned frees it. Raises NotProven where another has it."""
+def take(host: Host, run: str, *, who: str, seconds: float, patience: int = 0) -> Held:
+    """Take the lock for a run; closing what is returned frees it.
+
+    The run's own earlier process is waited for, at most `patience` seconds. Raises NotProven where another
+    run has it.
+    """
     lock, holder = f"{STATE}/lock", f"{STATE}/lock.holder"
-    held = host.hold(COMMAND, STATE, lock, f"{run} by {who}", holder, holder)
-    deadline = Deadline(seconds)
+    held = host.hold(COMMAND, STATE, lock, f"{run} by {who}", holder, patience)
+    deadline = Deadline(seconds + patience)
     first = held.read_line(deadline)
     if first == "locked":
         return held

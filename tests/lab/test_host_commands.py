@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from lab import held, lock
 from lab.deadline import Deadline
-from lab.errors import CommandFailed, ConnectionLost, DeadlineExceeded, HostRebooted
+from lab.errors import CommandFailed, ConnectionLost, DeadlineExceeded, HostRebooted, NotProven
 from lab.secret import MASK
 
 if TYPE_CHECKING:
@@ -235,6 +236,29 @@ def test_a_held_process_ends_with_the_connection(host: Host, ssh_peer: SshPeer, 
     assert _eventually(partial(_is_gone, int(pid.read_text())))
     assert held.read_line(5) is None
     held.close()
+
+
+def test_a_holder_that_falls_silent_holds_nothing_any_more(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A runner without power closes no connection: nobody closes it here, and it is alive to the end."""
+    monkeypatch.setattr(lock, "STATE", str(tmp_path / "state"))
+    monkeypatch.setattr(held, "SILENCE", 1)
+    lost = lock.take(host, "run-1", who="me", seconds=60)
+    with pytest.raises(NotProven, match="another run works on this host: run-1 by me"):
+        lock.take(host, "run-2", who="you", seconds=60)
+    # The same run, over a new connection: it waits for the host to notice.
+    lock.take(host, "run-1", who="me", seconds=60, patience=60).close()
+    assert lost.exit_code(60) != 0
+    lock.take(host, "run-2", who="you", seconds=60).close()
+
+
+def test_signs_of_life_keep_what_is_held(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "SILENCE", 2)
+    monkeypatch.setattr(held, "BEAT", 0.1)
+    with host.hold("echo ready; sleep 4; echo done; sleep 60") as process:
+        process.expect("ready", 60)
+        process.expect("done", 60)
 
 
 def test_a_held_process_that_ends_by_itself_is_noticed(host: Host) -> None:

@@ -19,6 +19,7 @@ class Asked:
     def __init__(self, *lines: str) -> None:
         self._lines = list(lines)
         self.closed = False
+        self.alive = True
 
     def hold(self, *_: Any) -> Asked:
         return self
@@ -58,3 +59,15 @@ def test_the_lock_is_renewed_after_a_reboot() -> None:
     assert host.closed
     with pytest.raises(NotProven, match="run-2 by another"):
         held.renew()
+
+
+def test_a_lock_that_was_lost_is_taken_again_before_anything_is_touched() -> None:
+    host = Asked("locked", "locked", "busy", "run-2 by another")
+    held = lock.HostLock(cast("Host", host), "run-1", seconds=1)
+    held.keep()
+    assert not host.closed
+    host.alive = False
+    held.keep()
+    assert host.closed
+    with pytest.raises(NotProven, match="run-2 by another"):
+        held.keep()
