@@ -24,6 +24,7 @@ pytest_plugins = [
     "steps.launch",
     "steps.launch_secret",
     "steps.operator",
+    "steps.own_image",
     "steps.pods",
     "steps.reboot",
     "steps.policy_fields",

@@ -141,6 +141,10 @@ class Borrowing:
         self._take("secrets", secrets=list(values))
         self._database().insert_secrets(values)
 
+    def image(self, repository: str, digest: str) -> None:
+        """An image of the suite's own is about to be pushed: delete it afterwards."""
+        self._take("image", repository=repository, digest=digest)
+
     def connections_of(self, digest: str) -> None:
         """The KBS's records of launches with this digest are the suite's own: remove them afterwards."""
         if not any(loan.kind == "connections" and loan.details["digest"] == digest for loan in self._loans):

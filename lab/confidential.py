@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lab.host import Host
     from lab.labfile import LabFile
     from lab.launches import Launch, Launches
+    from lab.own_image import OwnImage
     from lab.profile import KbcSettings, Profile
     from lab.record import Record
     from lab.workload import Workloads
@@ -108,8 +109,10 @@ class ConfidentialPods:
         self._record.evidence(f"kata configuration {node.path}", node.text)
         return node
 
-    def start(self, configuration: KataConfiguration, *, may_heal: bool = True) -> Pod:
-        """Start the encrypted busybox on a configuration of its own, or on the node's.
+    def start(
+        self, configuration: KataConfiguration, *, own: OwnImage | None = None, may_heal: bool = True
+    ) -> Pod:
+        """Start the encrypted busybox, or an image of the suite's own, on this configuration.
 
         With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no or knows
         nothing of the launch.
@@ -120,12 +123,12 @@ class ConfidentialPods:
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
             if stage is Stage.IMAGE and messages.no_key in message:
-                return offline or not may_heal or self._is_without_hope(pod)
+                return offline or not may_heal or self._is_without_hope(pod, own.key_id if own else None)
             return refused_for_good(pod, stage, message) or messages.not_decrypted in message
 
         return self._workloads.start(
             kind="offline" if offline else "online",
-            image=self._image,
+            image=own.reference if own else self._image,
             runtime_class=self._profile.kata.sev_runtime_class,
             config_path=None if on_node else configuration.path,
             final=final,
@@ -203,12 +206,12 @@ class ConfidentialPods:
                 raise LabError("the offline KBC is given no address")
         return chosen.with_kernel_params(f"{NONCE_PARAMETER}={nonce()}")
 
-    def _is_without_hope(self, pod: Pod) -> bool:
+    def _is_without_hope(self, pod: Pod, key_id: str | None) -> bool:
         """Whether this launch will never have the key: the KBS refuses it, or never recorded the launch.
 
         It records an online launch before the guest starts (simple-kbs 0.1.1, src/request.rs).
         """
         if self._launches_on_host.of(pod.namespace, pod.name, pod.uid) is None:
             return False
-        answer = self._broker.key_for(self.launch_of(pod).digest)
+        answer = self._broker.key_for(self.launch_of(pod).digest, key_id)
         return answer is None or refused_by_policy(answer)

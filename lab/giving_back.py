@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.cluster import Cluster
+    from lab.guest_registry import GuestRegistry
     from lab.host import Host
     from lab.journal import Entry, Journal
     from lab.kbs.database import KbsDatabase
@@ -30,6 +31,7 @@ class GivingBack:
         cluster: Cluster,
         database: Callable[[], KbsDatabase],
         launches: Launches,
+        guest_registry: GuestRegistry,
         journal: Journal,
         pod_seconds: float,
     ) -> None:
@@ -37,6 +39,7 @@ class GivingBack:
         self._cluster = cluster
         self._database = database
         self._launches = launches
+        self._guest_registry = guest_registry
         self._journal = journal
         self._pod_seconds = pod_seconds
         self._ways: dict[str, Callable[[Entry], str]] = {
@@ -49,6 +52,7 @@ class GivingBack:
             "policy": self._policy,
             "keyset": self._keyset,
             "secrets": self._secrets,
+            "image": self._image,
             "connections": self._connections,
         }
 
@@ -152,6 +156,9 @@ class GivingBack:
         for secret_id in loan.details["secrets"]:
             self._database().delete_secret(secret_id)
         return "deleted"
+
+    def _image(self, loan: Entry) -> str:
+        return self._guest_registry.delete(loan.details["repository"], loan.details["digest"])
 
     def _connections(self, loan: Entry) -> str:
         details = loan.details

@@ -2,18 +2,18 @@
 
 A pod that runs proves that the guest got a key only if its image needs one. Layers: containers/ocicrypt,
 spec/spec.go (media types that end in `+encrypted`); the annotation: attestation-agent v0.3.0,
-src/kbc_modules/mod.rs (AnnotationPacket). Tokens: distribution, docs/spec/auth/token.md.
+src/kbc_modules/mod.rs (AnnotationPacket).
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import CommandFailed, DeadlineExceeded, NotProven
+from lab.registry_http import RegistryHttp
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -98,46 +98,37 @@ class Registries:
 
     def manifest(self, image: str) -> dict[str, Any]:
         """The manifest of an image for amd64. Raises NotProven where the registry does not give it."""
-        reference = Reference.parse(image)
+        reference, http = Reference.parse(image), RegistryHttp(self._host)
         try:
-            found = self._fetch(reference, reference.version)
+            found = _fetch(http, reference, reference.version)
             if "manifests" in found:
-                found = self._fetch(reference, _amd64(found))
+                found = _fetch(http, reference, _amd64(found))
         except (CommandFailed, DeadlineExceeded, LookupError, ValueError) as error:
             raise NotProven(f"the manifest of {image} cannot be read: {error}") from None
         return found
 
-    def _fetch(self, reference: Reference, version: str) -> dict[str, Any]:
-        url = reference.url(version)
-        status, headers, body = self._curl(url)
-        if status == "401":
-            status, headers, body = self._curl(url, self._token(headers))
-        if status != "200":
-            raise ValueError(f"{url} answers with status {status}")
-        manifest: dict[str, Any] = json.loads(body)
-        return manifest
+    def download(self, image: str, digest: str, path: str, seconds: float) -> None:
+        """Put a blob of an image into a file on the host.
 
-    def _token(self, headers: str) -> str:
-        offer = re.search(r"(?im)^www-authenticate:\s*Bearer (.*)$", headers)
-        fields = dict(re.findall(r'(\w+)="([^"]*)"', offer[1])) if offer else {}
-        options = [f"{name}={fields[name]}" for name in ("service", "scope") if name in fields]
-        command = "curl --fail --silent --show-error --get %s" + " --data-urlencode %s" * len(options)
-        answer = self._host.run(command, fields["realm"], *options, reads=True, sensitive=True)
-        given = json.loads(answer.stdout)
-        return str(given.get("token") or given["access_token"])
+        Raises NotProven where the registry does not give it.
+        """
+        reference = Reference.parse(image)
+        url = f"https://{reference.registry}/v2/{reference.repository}/blobs/{digest}"
+        try:
+            answer = RegistryHttp(self._host).ask(url, to=path, deadline=seconds)
+        except (CommandFailed, DeadlineExceeded, LookupError, ValueError) as error:
+            raise NotProven(f"{digest} of {image} cannot be downloaded: {error}") from None
+        if answer.status != 200:
+            raise NotProven(f"{digest} of {image} cannot be downloaded: {answer}")
 
-    def _curl(self, url: str, token: str | None = None) -> tuple[str, str, str]:
-        # The token goes by stdin: a command line can be read by everybody on the host.
-        config = f'header = "Authorization: Bearer {token}"\n' if token else ""
-        answer = self._host.run(
-            "curl --silent --show-error --include --config - --header %s -- %s",
-            f"Accept: {ACCEPT}",
-            url,
-            input=config,
-            reads=True,
-        )
-        headers, _, body = answer.stdout.replace("\r\n", "\n").partition("\n\n")
-        return headers.split()[1], headers, body
+
+def _fetch(http: RegistryHttp, reference: Reference, version: str) -> dict[str, Any]:
+    url = reference.url(version)
+    answer = http.ask(url, f"Accept: {ACCEPT}")
+    if answer.status != 200:
+        raise ValueError(f"{url} answers with status {answer.status}")
+    manifest: dict[str, Any] = json.loads(answer.body)
+    return manifest
 
 
 def _amd64(index: dict[str, Any]) -> str:

@@ -232,6 +232,25 @@ class Pins(Section):
     """SHA-256 of the release's vmlinuz-sev.container."""
 
 
+class GuestRegistry(Section):
+    """Where an encrypted image of the suite's own is kept for the time of a scenario (clause A-1.1)."""
+
+    repository: Text
+    """Registry and repository, as `registry.example.org/sev/conformance`. Guests must be able to pull from
+    it without a login, over HTTPS with a certificate that their initrd trusts. The host pushes to it, and
+    deletes afterwards what it pushed, where the registry does that."""
+    user: Text | None = None
+    """Who pushes. Without it: nobody in particular."""
+    password: SecretSource | None = None
+    """That user's password."""
+
+    @model_validator(mode="after")
+    def _whole_login(self) -> GuestRegistry:
+        if (self.user is None) != (self.password is None):
+            raise mistake("one of user and password", "both of them, or neither")
+        return self
+
+
 class Images(Section):
     """References of images, for mirrors. Without one: the profile's."""
 
@@ -239,6 +258,8 @@ class Images(Section):
     """The plain nginx."""
     encrypted_busybox: Text | None = None
     """The encrypted busybox."""
+    busybox: Text | None = None
+    """The plain image that a new encrypted one is made from."""
     pause: Text | None = None
     """containerd's sandbox image."""
     registry: Text | None = None
@@ -286,4 +307,5 @@ class LabFile(Section):
     pins: Pins
     sources: Sources = Sources()
     images: Images = Images()
+    guest_registry: GuestRegistry | None = None
     timeouts: Timeouts = Timeouts()

@@ -22,6 +22,7 @@ _THINGS = {
 _VERIFIED = {
     "file": "comparing its checksum",
     "pod": "watching the API until it was gone",
+    "image": "the registry's answer",
     "secret-policy": "reading the row again",
     "keyset-policy": "reading the row again",
 }

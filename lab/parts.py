@@ -10,11 +10,14 @@ from lab.borrowing import Borrowing
 from lab.broker import Broker
 from lab.cluster import Cluster
 from lab.giving_back import GivingBack
+from lab.guest_registry import GuestRegistry
 from lab.host import Host
 from lab.launches import Launches
 from lab.loading import resolve
 from lab.lock import HostLock
 from lab.node import Node
+from lab.registry_http import Login
+from lab.secret import Secret
 
 if TYPE_CHECKING:
     from lab.journal import Journal
@@ -75,6 +78,23 @@ class Parts:
         """What running VMs were launched from."""
         return Launches(self.host, self.node)
 
+    @cached_property
+    def guest_registry(self) -> GuestRegistry:
+        """The registry that guests can pull from, reached from the host."""
+        settings, login = self._lab.guest_registry, None
+        if settings and settings.user and settings.password:
+            password = resolve(settings.password)
+            self._redactor.learn(password)
+            login = Login(settings.user, password)
+            self._redactor.learn(Secret(login.pair))
+        return GuestRegistry(
+            repository=settings.repository if settings else None,
+            login=login,
+            host=self.host,
+            seconds=self._lab.timeouts.download,
+            record=self._record,
+        )
+
     def take_lock(self) -> HostLock:
         """Have the host for this run alone. Raises NotProven where another has it."""
         lock = HostLock(self.host, self._run, seconds=self._lab.timeouts.command)
@@ -88,6 +108,7 @@ class Parts:
             cluster=self.cluster,
             database=lambda: self.broker.database,
             launches=self.launches,
+            guest_registry=self.guest_registry,
             journal=journal,
             pod_seconds=self._lab.timeouts.pod_deleted,
         )

@@ -119,7 +119,9 @@ class StockKbs(Section):
     key_id: Text
     """The key of the encrypted busybox: its `secret_id` in the database."""
     kid: Text
-    """What the image's layers call that key: the `kid` of their annotation."""
+    """What the image's layers call that key: the `kid` of their annotation. It ends in `key_id`."""
+    wrap_type: Text
+    """What the guest's attestation agent calls AES-256 in counter mode, which wraps a layer's key."""
     keyset_id: Text
     """The keyset that lists this key: its `keysetid`."""
     network: Text
@@ -146,6 +148,8 @@ class ProfileImages(Section):
     """Example one."""
     encrypted_busybox: Text
     """Example two."""
+    busybox: Text = "docker.io/library/busybox:1.36"
+    """The plain image that a new encrypted one is made from; it needs a shell and `tail`."""
 
 
 class Profile(Section):

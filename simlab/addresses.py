@@ -33,6 +33,7 @@ INTERNET_NAMES: Final = (
     "docker.io",
     "quay.io",
     "ghcr.io",
+    "registry.example.com",
     "kdsintf.amd.com",
     "download.docker.com",
     "github.com",

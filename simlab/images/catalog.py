@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
 
 NGINX: Final = ("bitnami/nginx", "1.22.0")
+PLAIN_BUSYBOX: Final = ("library/busybox", "1.36")
 REGISTRY: Final = ("library/registry", "latest")
 
 CANARY: Final = "opt/simlab/canary"
@@ -42,6 +43,9 @@ def publish(layout: Layout, busybox: Path) -> None:
     image = release.image
     sealed = encrypted_busybox(program, image.kid, image.key, wrap_type=release.guest.wrap_types[0])
     Store(layout.registry / image.registry).put_image(*image.name, sealed)
+    plain = plain_busybox(program)
+    docker_hub.put_image(PLAIN_BUSYBOX[0], plain.digest, plain)
+    docker_hub.put_manifest(*PLAIN_BUSYBOX, oci.index(plain))
 
 
 def nginx(busybox: bytes) -> oci.Image:
@@ -83,6 +87,16 @@ def registry() -> oci.Image:
     }
     note = _layer({"entrypoint.sh": Entry(b"acted for by simlab.internet.registry\n", 0o755)}, docker=True)
     return oci.build([note], process, docker=True)
+
+
+def plain_busybox(busybox: bytes) -> oci.Image:
+    """Build the official busybox for one platform: one layer, and a shell that ends without a terminal."""
+    base = _layer(_userland(busybox) | {CANARY: Entry(b"plain image busybox:1.36\n")}, docker=False)
+    process = {
+        "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+        "Cmd": ["sh"],
+    }
+    return oci.build([base], process)
 
 
 def encrypted_busybox(

@@ -78,6 +78,22 @@ def build(layers: Sequence[Layer], process: Mapping[str, Any], *, docker: bool =
     return Image(manifest, manifest_type, blobs)
 
 
+def index(image: Image) -> bytes:
+    """An index with the image for linux/amd64, and one for another platform that nobody here has."""
+    absent = _descriptor(b"for another platform", MANIFEST) | {"size": 527}
+    present = _descriptor(image.manifest, image.media_type)
+    return _json(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [
+                absent | {"platform": {"architecture": "arm64", "os": "linux", "variant": "v8"}},
+                present | {"platform": {"architecture": "amd64", "os": "linux"}},
+            ],
+        }
+    )
+
+
 def _layer_descriptor(layer: Layer, *, docker: bool) -> dict[str, Any]:
     media_type = DOCKER_LAYER_GZIP if docker and layer.media_type == LAYER_GZIP else layer.media_type
     described = _descriptor(layer.blob, media_type)

@@ -91,6 +91,18 @@ class Store:
             self.put_blob(data)
         return self.put_manifest(repository, tag, image.manifest)
 
+    def delete_manifest(self, repository: str, name: str) -> bool:
+        """Forget a manifest, by digest, and its tags; blobs stay. Tell whether it was there."""
+        folder = self._repository(repository)
+        path = folder / "manifests" / name.replace(":", "-")
+        if not self.is_digest(name) or not path.is_file():
+            return False
+        for tag in self.tags(repository):
+            if (folder / "tags" / tag).read_text() == name:
+                self.delete_tag(repository, tag)
+        path.unlink()
+        return True
+
     def delete_tag(self, repository: str, tag: str) -> None:
         """Forget a tag; its manifest stays."""
         (self._repository(repository) / "tags" / tag).unlink(missing_ok=True)

@@ -44,10 +44,14 @@ _MESSAGES: Final = {
 
 
 class Registry:
-    """Answers the `/v2/` requests for one store; with `bearer`, only those that bring its token."""
+    """Answers the `/v2/` requests for one store; with `bearer`, only those that bring its token.
 
-    def __init__(self, store: Store, bearer: Bearer | None = None) -> None:
+    It deletes manifests only where that is switched on, as distribution's `storage.delete.enabled` does.
+    """
+
+    def __init__(self, store: Store, bearer: Bearer | None = None, *, deletes: bool = False) -> None:
         self._store = store
+        self._deletes = deletes
         self._bearer = bearer
         self._uploads: dict[str, bytearray] = {}
         self._handlers: dict[str, Callable[[web.Request, str, str], Awaitable[web.StreamResponse]]] = {
@@ -75,12 +79,17 @@ class Registry:
 
     def _allows(self, request: web.Request, name: str) -> bool:
         """With tokens, a repository that does not exist looks like one that is private, as on Docker Hub."""
-        known = not name or (Store.is_name(name) and self._store.has_repository(name))
+        reads = request.method in ("GET", "HEAD")
+        known = not name or not reads or (Store.is_name(name) and self._store.has_repository(name))
         return known and self._bearer is not None and self._bearer.allows(request, name)
 
     async def _manifests(self, request: web.Request, name: str, reference: str) -> web.StreamResponse:
         if request.method == "PUT":
             return await self._put_manifest(request, name, reference)
+        if request.method == "DELETE" and self._deletes and Store.is_digest(reference):
+            if not self._store.delete_manifest(name, reference):
+                return _refusal("MANIFEST_UNKNOWN", detail={"Tag": reference})
+            return web.Response(status=202, headers=_VERSION)
         if request.method not in ("GET", "HEAD"):
             return _refusal("UNSUPPORTED")
         found = self._store.manifest(name, reference)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+# A registry of the lab's own: it is empty, guests pull from it, and one account pushes and deletes.
+GUESTS: Final = "registry.example.com"
+REPOSITORY: Final = f"{GUESTS}/sev/conformance"
+ACCOUNT: Final = "conformance"
+PASSWORD: Final = "of-this-lab-only"  # noqa: S105 -- of a lab that only this machine reaches
+
+
 def application(layout: Layout) -> web.Application:
     """Make the web application of all hosts: the registries, and `layout.internet/<host>/` for the others.
 
@@ -26,6 +33,8 @@ def application(layout: Layout) -> web.Application:
     """
     docker_bearer = Bearer("https://auth.docker.io/token", "registry.docker.io")
     docker_hub = Registry(Store(layout.registry / "docker.io"), docker_bearer)
+    guests_bearer = Bearer(f"https://{GUESTS}/token", GUESTS, {ACCOUNT: PASSWORD})
+    guests = Registry(Store(layout.registry / GUESTS), guests_bearer, deletes=True)
     quay_bearer = Bearer("https://quay.io/v2/auth", "quay.io")
     quay = Registry(Store(layout.registry / "quay.io"), quay_bearer)
     ghcr_bearer = Bearer("https://ghcr.io/token", "ghcr.io")
@@ -40,12 +49,16 @@ def application(layout: Layout) -> web.Application:
     async def ghcr_host(request: web.Request) -> web.StreamResponse:
         return await (ghcr_bearer.issue(request) if request.path == "/token" else ghcr.handle(request))
 
+    async def guests_host(request: web.Request) -> web.StreamResponse:
+        return await (guests_bearer.issue(request) if request.path == "/token" else guests.handle(request))
+
     hosts: dict[str, Handler] = {
         "registry-1.docker.io": docker_hub.handle,
         "docker.io": docker_hub.handle,
         "auth.docker.io": token,
         "quay.io": quay_host,
         "ghcr.io": ghcr_host,
+        GUESTS: guests_host,
     }
 
     async def dispatch(request: web.Request) -> web.StreamResponse:

@@ -1,6 +1,6 @@
 """Bearer tokens of a registry: the challenge, the token service, the check.
 
-Source: distribution's docs/spec/auth/token.md. Anybody gets a token to pull; nobody here gets one to push.
+Source: distribution's docs/spec/auth/token.md. Anybody gets a token to pull, an account one to push.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
@@ -28,13 +28,14 @@ class Bearer:
 
     realm: str
     service: str
+    accounts: Mapping[str, str] = field(default_factory=dict)
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
     def challenge(self, request: web.Request, repository: str) -> dict[str, str]:
         """Header that says where a token is to be had; see RFC 6750."""
         parts = [f'realm="{self.realm}"', f'service="{self.service}"']
         if repository:
-            actions = "pull" if request.method in ("GET", "HEAD") else "pull,push"
+            actions = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(request.method, "pull,push")
             parts.append(f'scope="repository:{repository}:{actions}"')
         return {"WWW-Authenticate": f"Bearer {','.join(parts)}"}
 
@@ -44,24 +45,39 @@ class Bearer:
         granted = self._read(token) if scheme.lower() == "bearer" else None
         if granted is None:
             return False
-        reads = request.method in ("GET", "HEAD")
-        return reads and (not repository or repository == granted.get("repository"))
+        needed = {"GET": "pull", "HEAD": "pull", "DELETE": "delete"}.get(request.method, "push")
+        return needed in granted["actions"] and (not repository or repository == granted["repository"])
 
     async def issue(self, request: web.Request) -> web.Response:
         """Answer the token service's one request."""
+        login = self._login(request)
+        if login is False:
+            return web.json_response({"details": "incorrect username or password"}, status=401)
         kind, _, rest = request.query.get("scope", "").partition(":")
         repository = rest.rpartition(":")[0] if kind == "repository" else ""
-        claims = {"repository": repository, "expires": time.time() + _LIFETIME}
+        actions = ["pull", "push", "delete"] if login else ["pull"]
+        claims = {"repository": repository, "actions": actions, "expires": time.time() + _LIFETIME}
         payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode()
         token = f"{payload}.{self._signature(payload)}"
         return web.json_response({"token": token, "access_token": token, "expires_in": _LIFETIME})
 
-    def _read(self, token: str) -> Mapping[str, str] | None:
+    def _login(self, request: web.Request) -> bool | None:
+        """Whether the request brings a right login; None where it brings none."""
+        scheme, _, pair = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        try:
+            user, _, password = base64.b64decode(pair, validate=True).decode().partition(":")
+        except ValueError:
+            return False
+        return user in self.accounts and hmac.compare_digest(self.accounts[user], password)
+
+    def _read(self, token: str) -> Mapping[str, Any] | None:
         payload, _, signature = token.partition(".")
         if not hmac.compare_digest(signature, self._signature(payload)):
             return None
         try:
-            claims: dict[str, str] = json.loads(base64.urlsafe_b64decode(payload))
+            claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(payload))
         except (ValueError, binascii.Error):
             return None
         return claims if float(claims["expires"]) > time.time() else None

@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from simlab import compose
+from simlab.internet import server
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,11 @@ def known_hosts(layout: Layout) -> Path:
 def database_password(layout: Layout) -> Path:
     """Return the file with the password of simple-kbs' database user."""
     return layout.client / "kbs-database-password"
+
+
+def registry_password(layout: Layout) -> Path:
+    """Return the file with the password of the account that pushes to the guests' registry."""
+    return layout.client / "registry-password"
 
 
 def host_key(layout: Layout) -> Path:
@@ -56,6 +62,7 @@ def create(layout: Layout, ssh_port: int) -> None:
     # A port other than 22 is part of the name (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT).
     known_hosts(layout).write_bytes(b"[127.0.0.1]:%d %s\n" % (ssh_port, host_public))
     _write_private(database_password(layout), f"{compose.DATABASE_PASSWORD}\n".encode())
+    _write_private(registry_password(layout), f"{server.PASSWORD}\n".encode())
 
 
 def ssh_command(layout: Layout, ssh_port: int) -> list[str]:

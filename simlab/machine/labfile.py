@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import tomlkit
 
 from simlab import artifacts, compose
+from simlab.internet import server
 from simlab.machine import access
 from simlab.machine.software import operator_sdk
 from simlab.release import versions
@@ -67,6 +68,11 @@ def write(layout: Layout, ssh_port: int) -> None:
             )
         }
         | {"operator_sdk": {"url": operator_sdk.URL, "sha256": operator_sdk.SHA256}},
+        "guest_registry": {
+            "repository": server.REPOSITORY,
+            "user": server.ACCOUNT,
+            "password": {"file": str(access.registry_password(layout))},
+        },
         "pins": {
             "firmware": digests[artifacts.FIRMWARE],
             "kernel": digests[artifacts.KERNEL_SEV],

@@ -150,10 +150,20 @@ class EveryPodMeasured:
 
 
 @dataclass
+class Pushed:
+    images: set[tuple[str, str]] = field(default_factory=set)
+
+    def delete(self, repository: str, digest: str) -> str:
+        self.images.discard((repository, digest))
+        return "deleted"
+
+
+@dataclass
 class Bench:
     host: FilesHost = field(default_factory=FilesHost)
     cluster: PodsCluster = field(default_factory=PodsCluster)
     database: RowsDatabase = field(default_factory=RowsDatabase)
+    guest_registry: Pushed = field(default_factory=Pushed)
     record: MemoryRecord = field(default_factory=MemoryRecord)
 
     def borrowing(self, run: str, **permissions: bool) -> Borrowing:
@@ -163,6 +173,7 @@ class Bench:
             cluster=self.cluster,  # type: ignore[arg-type]
             database=lambda: self.database,  # type: ignore[arg-type, return-value]
             launches=EveryPodMeasured(),  # type: ignore[arg-type]
+            guest_registry=self.guest_registry,  # type: ignore[arg-type]
             journal=journal,
             pod_seconds=120,
         )
@@ -262,6 +273,13 @@ def test_secrets_of_a_killed_run_go_and_their_values_were_in_no_journal(bench: B
     assert not any(b"the value" in data for data in bench.host.files.values())
     assert bench.borrowing("run-2").restore() == 1
     assert bench.database.secrets == {"another's"}
+
+
+def test_an_image_of_a_killed_run_is_deleted(bench: Bench) -> None:
+    bench.borrowing("run-1").image("registry.example/own", "sha256:1")
+    bench.guest_registry.images = {("registry.example/own", "sha256:1"), ("registry.example/own", "sha256:2")}
+    assert bench.borrowing("run-2").restore() == 1
+    assert bench.guest_registry.images == {("registry.example/own", "sha256:2")}
 
 
 def test_a_file_that_is_neither_as_found_nor_backed_up_is_told(bench: Bench) -> None:

@@ -15,7 +15,11 @@ from tools.document_schema import DOCS, SCHEMAS, document
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "inventory/example-hardware.toml").read_text(encoding="utf-8")
-ENVIRONMENT = {"SEV_KBS_PASSWORD": "kbspassword", "SEV_KEY_PASSPHRASE": "a passphrase"}
+ENVIRONMENT = {
+    "SEV_KBS_PASSWORD": "kbspassword",
+    "SEV_KEY_PASSPHRASE": "a passphrase",
+    "SEV_REGISTRY_PASSWORD": "a password",
+}
 
 
 @pytest.fixture
