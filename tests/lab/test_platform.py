@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -17,8 +18,9 @@ PARTS = parts(Keys())
 class SevctlHost:
     """A host whose `sevctl` does what it is told; counts how often it is asked."""
 
-    def __init__(self, outcome: int | DeadlineExceeded) -> None:
+    def __init__(self, outcome: int | DeadlineExceeded, exported: bytes = b"") -> None:
         self.outcome = outcome
+        self.exported = exported
         self.asked = 0
 
     def run(self, command: str, *args: str, **_: Any) -> Result:
@@ -26,6 +28,9 @@ class SevctlHost:
         if isinstance(self.outcome, DeadlineExceeded):
             raise self.outcome
         return Result(command, self.outcome, chain(PARTS), b"said on stderr", 0.1)
+
+    def read_file(self, _: str) -> bytes:
+        return self.exported
 
 
 def platform(host: SevctlHost) -> Platform:
@@ -62,3 +67,10 @@ def test_a_platform_that_gives_none_is_not_asked_again(
             asked.reported_pdh()
         assert reason.value.owner == owner
     assert host.asked == 1
+
+
+def test_the_pdh_of_another_platform_is_told_by_both_fingerprints() -> None:
+    assert platform(SevctlHost(0, chain(PARTS))).foreign_pdh() is None
+    said = platform(SevctlHost(0, chain(parts(Keys())))).foreign_pdh()
+    assert said is not None
+    assert len(set(re.findall(r"\b[0-9a-f]{64}\b", said))) == 2
