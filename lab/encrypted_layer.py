@@ -38,7 +38,7 @@ class EncryptedLayer:
 
 
 def encrypt(plain: bytes, kid: str, key: bytes, wrap_type: str) -> EncryptedLayer:
-    """Encrypt a layer's blob under a fresh key, which only `key` (32 bytes, known to guests as `kid`) unwraps.
+    """Encrypt a layer's blob under a fresh key, which only `key` unwraps: 32 bytes, known to guests as `kid`.
 
     `wrap_type` is what the guest's attestation agent calls AES-256 in counter mode.
     """

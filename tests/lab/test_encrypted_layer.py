@@ -14,7 +14,6 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab.encrypted_layer import PUBLIC_OPTIONS, encrypt
@@ -22,6 +21,7 @@ from lab.image_encryption import PACKET, what_is_not_encrypted
 from lab.own_image import ENCRYPTED, own_key
 
 KEY = bytes(range(32))
+CTR = "aes_256_ctr"
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 
 
@@ -43,7 +43,7 @@ def parsed(annotation: str) -> dict[str, Any]:
 
 def test_the_key_unwraps_what_decrypts_and_authenticates_the_layer() -> None:
     plain = layer()
-    encrypted = encrypt(plain, "own-key", KEY, "aes_256_ctr")
+    encrypted = encrypt(plain, "own-key", KEY, CTR)
     packet, public = parsed(encrypted.annotations[PACKET]), parsed(encrypted.annotations[PUBLIC_OPTIONS])
     assert (packet["kid"], packet["wrap_type"]) == ("own-key", "aes_256_ctr")
     private = json.loads(counter_mode(KEY, packet["iv"], base64.b64decode(packet["wrapped_data"])))
@@ -51,15 +51,13 @@ def test_the_key_unwraps_what_decrypts_and_authenticates_the_layer() -> None:
     assert base64.b64decode(public["hmac"]) == hmac.digest(layer_key, encrypted.data, "sha256")
     assert counter_mode(layer_key, private["cipheroptions"]["nonce"], encrypted.data) == plain
     assert private["digest"] == f"sha256:{hashlib.sha256(plain).hexdigest()}"
-    assert encrypt(plain, "own-key", KEY, "aes_256_ctr").data != encrypted.data, (
-        "each layer has a key of its own"
-    )
+    assert encrypt(plain, "own-key", KEY, CTR).data != encrypted.data, "each layer has a key of its own"
 
 
 def test_the_suite_takes_it_for_encrypted_with_that_key() -> None:
     described = {
         "mediaType": ENCRYPTED[GZIP],
-        "annotations": encrypt(b"layer", "own-key", KEY, "aes_256_ctr").annotations,
+        "annotations": encrypt(b"layer", "own-key", KEY, CTR).annotations,
     }
     assert what_is_not_encrypted({"layers": [described]}, "own-key") is None
 

@@ -132,6 +132,7 @@ WANTED = StockKbs(
     folder="/root/simple-kbs",
     key_id="k",
     kid="k",
+    wrap_type="aes_256_ctr",
     keyset_id="K",
     network="simple-kbs_default",
     database_container="simple-kbs[_-]db",
