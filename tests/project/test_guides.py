@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import os
 import re
+import subprocess
 from itertools import pairwise
 from pathlib import Path
 
@@ -121,3 +123,9 @@ def test_the_units_start_what_is_there(name: str) -> None:
     values = [value for section in unit.sections() for value in unit[section].values()]
     for path in re.findall(r"/srv/sev-conformance/(\S+)", " ".join(values)):
         assert (ROOT / path).exists(), path
+
+
+def test_the_example_script_is_one_that_a_shell_reads() -> None:
+    script = ROOT / "docs/examples/send-report"
+    assert os.access(script, os.X_OK)
+    subprocess.run(["sh", "-n", script], check=True)
