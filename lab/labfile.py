@@ -173,7 +173,7 @@ class Permissions(Section):
     uninstall: bool = False
     """Uninstall the operator (and install it again)."""
     kbs_policies: bool = False
-    """Borrow the policy of the test key and keyset in the database; it is put back after each scenario."""
+    """Borrow the policy of the test key and keyset, and add rows of its own to the database; none stays."""
     node_configuration: bool = False
     """Borrow the node's kata configuration and initrd; they are put back after each scenario."""
 
