@@ -56,6 +56,8 @@ def take(host: Host, cluster: Cluster, folders: Iterable[str], deadline: Deadlin
     objects, labels = {}, {}
     for kind, version in KINDS.items():
         for item in cluster.list(kind, api_version=version):
+            if _comes_and_goes(kind, item):
+                continue
             objects[title(kind, item)] = _described(item)
             if kind == "Node":
                 name = item["metadata"]["name"]
@@ -78,6 +80,15 @@ def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str
     changed = (name for name in before if after.get(name, before[name]) != before[name])
     told += [f"{name} was {before[name]} and is {after[name]}" for name in changed]
     return sorted(told)
+
+
+def _comes_and_goes(kind: str, item: dict[str, Any]) -> bool:
+    """Whether an object is a pod that ends by itself, such as a Job's."""
+    if kind != "Pod":
+        return False
+    owners = item["metadata"].get("ownerReferences") or []
+    ended = (item.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    return ended or any(owner.get("kind") == "Job" for owner in owners)
 
 
 def _described(item: dict[str, Any]) -> str:

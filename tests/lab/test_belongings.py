@@ -138,7 +138,8 @@ def test_a_picture_shows_files_objects_and_labels(host: Host, tmp_path: Path) ->
     folder.mkdir()
     (folder / "file").write_text("content")
     (folder / "link").symlink_to("nowhere")
-    cluster = ObjectsCluster({"Node": [node(zone="a")]})
+    ends = {"metadata": {"name": "j", "namespace": "d", "ownerReferences": [{"kind": "Job", "name": "j"}]}}
+    cluster = ObjectsCluster({"Node": [node(zone="a")], "Pod": [ends]})
     cluster.objects["Node"][0]["metadata"] |= {"uid": "7", "generation": 2}
     taken = picture.take(host, cluster.as_cluster, [str(folder), str(tmp_path / "missing")], Deadline(9))
     checksum = hashlib.sha256(b"content").hexdigest()
