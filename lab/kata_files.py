@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 SEEN = f"{STATE}/kata-files.json"
 # The installer copies some gigabytes: a file that got there in this time before or after another of its
-# files, which nobody else touches, came with it.
-COPYING = timedelta(minutes=5)
+# files, which nobody else touches, came with it. Who puts a file there by hand is slower.
+COPYING = timedelta(minutes=1)
 
 MEANING = (
     "Its pod was started again, such as by a reboot. Pods that use the node's configuration boot the stock "

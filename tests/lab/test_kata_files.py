@@ -80,7 +80,7 @@ def test_what_somebody_put_there_by_hand_is_not_the_installers_doing(
     host: FilesHost, files: KataFiles, record: MemoryRecord
 ) -> None:
     files.remember()
-    host.put(TOML, CONFIGURATION % "edited", at=5000)
+    host.put(TOML, CONFIGURATION % "edited", at=1090)
     files.tell_overwritten()
     assert record.findings == []
 
