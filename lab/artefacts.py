@@ -10,6 +10,7 @@ from lab.deadline import Deadline
 from lab.errors import NotProven
 from lab.journal import STATE
 from lab.provisioning import Provisioning, Sight
+from lab.remote_files import beside
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -59,7 +60,8 @@ class FetchedFile(Described):
     def apply(self) -> None:
         """Fetch to a name beside it, refuse another checksum, and only then take its place."""
         self._host.make_directory(posixpath.dirname(self._path), mode=0o755)
-        part = f"{self._path}.part"
+        self._host.remove_torn(self._path)
+        part = beside(self._path)
         try:
             if self._source.path is not None:
                 self._host.write_file(part, self._source.path.read_bytes())

@@ -68,6 +68,11 @@ class Boot:
         wanted = self._wanted.kernel_arguments
         return [entry for entry in self.entries() if missing_arguments(entry.arguments, wanted)]
 
+    def has_arguments(self) -> bool:
+        """Whether a boot entry has one of those parameters, with whatever value."""
+        names = {name for each in self._wanted.kernel_arguments for name in parse_kernel_arguments(each)}
+        return any(names & parse_kernel_arguments(entry.arguments).keys() for entry in self.entries())
+
     def require_good_grub(self, for_what: str) -> None:
         """Raise NotProven where grub is not the one that starts a kernel with SEV's parameters."""
         found = self.grub_packages()
@@ -84,8 +89,7 @@ class Boot:
 
         Raises NotProven before anything happens, DeadlineExceeded where the host does not come back.
         """
-        names = {name for each in self._wanted.kernel_arguments for name in parse_kernel_arguments(each)}
-        if any(names & parse_kernel_arguments(entry.arguments).keys() for entry in self.entries()):
+        if self.has_arguments():
             self.require_good_grub("a reboot")
         previous = self._host.boot_id()
         try:

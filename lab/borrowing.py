@@ -66,15 +66,15 @@ class Borrowing:
         if not self._permissions.node_configuration:
             raise NotPermitted("node_configuration", f"writing {path} on the node")
         backup = f"{STATE}/backup/{self._journal.run}{path}"
-        self._host.make_directory(posixpath.dirname(backup), mode=0o700)
         self._take("file", path=path, backup=backup, sha256=self._host.sha256(path))
+        self._host.make_directory(posixpath.dirname(backup), mode=0o700)
         part = f"{backup}.part"
         self._host.run("cp --archive --reflink=auto -- %s %s && mv -- %s %s", path, part, part, backup)
 
     def new_file(self, path: str, data: bytes) -> None:
         """Make a file of the suite's own, in a folder of its own."""
-        self._host.make_directory(posixpath.dirname(path), mode=0o755)
         self._take("new-file", path=path)
+        self._host.make_directory(posixpath.dirname(path), mode=0o755)
         self._host.write_file(path, data, mode=0o644)
 
     def pod(self, manifest: dict[str, Any]) -> dict[str, Any]:
@@ -156,6 +156,23 @@ class Borrowing:
         """Undo every loan, newest first. Raises LabError with all that could not be given back."""
         self._return(list(reversed(self._loans)))
         self._loans.clear()
+
+    def tell_leftovers(self) -> None:
+        """Enter in the ledger what killed runs left and a run that changes things would give back."""
+        for loan in self._journal.leftovers():
+            what = f"{loan.kind} {_name(loan)}"
+            self._record.operation(
+                Operation(
+                    name=f"give back {what}",
+                    looked_at=loan.path,
+                    before=f"borrowed by the run {loan.run}, which did not give it back",
+                    after="the same",
+                    changed=True,
+                    verified_by="",
+                    undone_by="not needed: it is as it was before that run",
+                    applied=False,
+                )
+            )
 
     def restore(self) -> int:
         """Give back what killed runs left, and return how many loans that were."""

@@ -10,7 +10,7 @@ from lab.errors import LabError, NotProven
 from lab.provisioning import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lab.provisioning import Change, Provisioning
 
@@ -20,10 +20,14 @@ ROUNDS = 6
 
 @dataclass(frozen=True)
 class Stage:
-    """What a clause needs to be made: its changes in order, after those of other clauses."""
+    """What a clause needs to be made: its changes in order, after those of other clauses.
+
+    `also` names clauses that it builds on in some states of the lab only; it looks.
+    """
 
     changes: tuple[Change, ...]
     after: tuple[str, ...] = ()
+    also: Callable[[], tuple[str, ...]] = tuple
 
 
 class Convergence:
@@ -56,7 +60,7 @@ class Convergence:
         stage = self._stages[clause]
         if all(self._provisioning.holds(change) for change in stage.changes):
             return
-        for earlier in stage.after:
+        for earlier in (*stage.after, *stage.also()):
             self._reach(earlier)
         for change in stage.changes:
             self._provisioning.ensure(change)

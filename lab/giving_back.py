@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, MalformedRow
@@ -76,7 +75,7 @@ class GivingBack:
             raise LabError(f"{path} on the host is not what it was, and its backup {backup} is not either")
         self._host.remove_file(backup)
         self._host.remove_file(f"{backup}.part")
-        self._remove_torn(path)
+        self._host.remove_torn(path)
         return "as found"
 
     def _is(self, path: str, sha256: str) -> bool:
@@ -85,13 +84,8 @@ class GivingBack:
     def _new_file(self, loan: Entry) -> str:
         details = loan.details
         self._host.remove_file(details["path"])
-        self._remove_torn(details["path"])
+        self._host.remove_torn(details["path"])
         return "removed"
-
-    def _remove_torn(self, path: str) -> None:
-        """Remove what a write that was killed left beside its target (see Host.write_file)."""
-        folder, name = posixpath.split(path)
-        self._host.run("rm --force -- %s/.%s.*.new", folder, name, quiet=True)
 
     def _pod(self, loan: Entry) -> str:
         namespace, name = loan.details["namespace"], loan.details["name"]

@@ -99,9 +99,13 @@ class Guide:
                 afterwards=self._after_reboot,
             )
 
+        def good_grub() -> tuple[str, ...]:
+            """Whoever set SEV's parameters before needs the older grub before the first reboot."""
+            return ("P-3.2",) if boot.has_arguments() else ()
+
         return {
             "P-2.1": Stage((repository,)),
-            "P-2.2": Stage((kernel, booted(with_arguments=False)), after=("P-2.1",)),
+            "P-2.2": Stage((kernel, booted(with_arguments=False)), after=("P-2.1",), also=good_grub),
             "P-3.1": Stage((BaseRelease(host, wanted.base_repository, wanted.base_release),)),
             "P-3.2": Stage((OlderGrub(packages, boot),), after=("P-3.1",)),
             "P-3.3": Stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -143,7 +144,9 @@ class Host:
         """Put a copy of another file of the host in the place of a file, as `write_file` does."""
         target = self._with_files(lambda files: files.real_path(path))
         new = beside(target)
-        self.run("cp -- %s %s", source, new, quiet=True, deadline=self._lab.timeouts.download)
+        # As root, and away again where the disk is full.
+        copy = "cp -- %s %s || { code=$?; rm --force -- %s; exit $code; }"
+        self.run(copy, source, new, new, quiet=True, deadline=self._lab.timeouts.download)
         self._script(_PUT_IN_PLACE, path, new, target, "644", "")
 
     def exists(self, path: str) -> bool:
@@ -162,6 +165,11 @@ class Host:
         """Remove a file; one that is not there is fine. Raises HostFileError."""
         with contextlib.suppress(NoSuchHostFile):
             self._with_files(lambda files: files.remove(path), again=False)
+
+    def remove_torn(self, path: str) -> None:
+        """Remove what was to take the place of `path` and was left beside it by a run that was killed."""
+        folder, name = posixpath.split(path)
+        self.run("rm --recursive --force -- %s/.%s.*.new", folder, name, quiet=True)
 
     def make_directory(self, path: str, mode: int = 0o755) -> None:
         """Make a directory and its parents; one that is there stays as it is. Raises HostFileError."""

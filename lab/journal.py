@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError
+from lab.errors import LabError, NotProven
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -42,8 +42,12 @@ class Journal:
         self._count = 0
         self._folder_made = False
 
+    def require_open(self) -> None:
+        """Raise NotProven where nothing may be borrowed in this run; here, anything may."""
+
     def note(self, kind: str, **details: Any) -> Entry:
         """Write down that something is about to be borrowed."""
+        self.require_open()
         if not self._folder_made:
             self._host.make_directory(f"{STATE}/journal", mode=0o700)
             self._folder_made = True
@@ -93,3 +97,13 @@ class Journal:
     def _write(self, entry: Entry) -> None:
         text = json.dumps(asdict(entry), indent=1, sort_keys=True)
         self._host.write_file(entry.path, text.encode(), mode=0o600)
+
+
+class ClosedJournal(Journal):
+    """The journal of a run that changes nothing, and so borrows nothing: it can only be read."""
+
+    def require_open(self) -> None:
+        """Raise NotProven."""
+        raise NotProven(
+            "provisioning is check, which changes nothing on the lab: it starts no pod and borrows nothing"
+        )

@@ -30,6 +30,10 @@ COMMAND = (
 )
 
 
+# Opens a lock that is there for reading only, and leaves it free.
+FREE = "[ ! -e %s ] || flock --nonblock --shared %s true || cat %s"
+
+
 class HostLock:
     """The lock of one run, taken when this is made. A reboot of the host, or a lost connection, frees it."""
 
@@ -52,6 +56,13 @@ class HostLock:
     def close(self) -> None:
         """Free it."""
         self._held.close()
+
+
+def require_free(host: Host) -> None:
+    """Raise NotProven where another run has the lock; it is not taken, and nothing is made for it."""
+    lock, holder = f"{STATE}/lock", f"{STATE}/lock.holder"
+    if other := host.run(FREE, lock, lock, holder, reads=True).stdout.strip():
+        raise NotProven(f"another run works on this host: {other}; wait for its end")
 
 
 def take(host: Host, run: str, *, who: str, seconds: float, patience: int = 0) -> Held:

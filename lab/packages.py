@@ -5,11 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
+from lab.errors import CommandFailed
 from lab.parsers.repositories import Repository, parse_repositories
 from lab.parsers.rpm import QUERY_FORMAT, Package, parse_packages
 
 if TYPE_CHECKING:
     from lab.host import Host
+
+# Where the system's own keys lie, which came with its installation.
+OWN_KEYS = "file:///etc/pki/rpm-gpg/"
+# "Error:", the problem, and the first of what conflicts.
+CAUSE_LINES = 3
 
 
 class Packages:
@@ -50,6 +56,21 @@ class Packages:
         self.install(*self.missing("yum-utils"))
         self._host.run("yum-config-manager --add-repo %s", url, deadline=Deadline(self._seconds))
 
+    def enable_repository(self, name: str) -> None:
+        """Enable a repository that is configured, but disabled."""
+        self.install(*self.missing("yum-utils"))
+        self._host.run("yum-config-manager --enable %s", name)
+
+    def trust_own_keys(self) -> None:
+        """Have rpm know the keys that the system itself brings, and its own repositories name.
+
+        dnf imports a key only with a package of a repository that names it; one that was added by its URL
+        names none, and the signatures of its packages are checked all the same (dnf.conf(5), gpgcheck).
+        """
+        keys = (key for each in self.repositories() for key in each.keys if key.startswith(OWN_KEYS))
+        for path in dict.fromkeys(key.removeprefix("file://") for key in keys):
+            self._host.run("if [ -e %s ]; then rpm --import %s; fi", path, path)
+
     def install(self, *names: str) -> None:
         """Install packages; without names, nothing."""
         self._transact("install", names)
@@ -65,4 +86,14 @@ class Packages:
     def _transact(self, verb: str, words: tuple[str, ...]) -> None:
         if words:
             command = f"yum --assumeyes {verb} {' '.join('%s' for _ in words)}"
-            self._host.run(command, *words, deadline=Deadline(self._seconds))
+            try:
+                self._host.run(command, *words, deadline=Deadline(self._seconds))
+            except CommandFailed as failure:
+                raise CommandFailed(failure.command, failure.exit_code, _cause(failure.stderr)) from None
+
+
+def _cause(said: str) -> str:
+    """The beginning of dnf's error: what follows are its other attempts, and options to force it."""
+    lines = said.splitlines()
+    first = next((number for number, line in enumerate(lines) if line.startswith("Error:")), len(lines))
+    return "\n".join(lines[first : first + CAUSE_LINES]) or said

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
-from lab.errors import CommandFailed, DeadlineExceeded, LabError, NotPermitted, NotProven
+from lab.errors import LabError, NotPermitted, NotProven, Unreachable
 from lab.record import Operation
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Change(Protocol):
     def apply(self) -> None:
         """Make the change; called only where `look` says that it is needed.
 
-        Raises CommandFailed, DeadlineExceeded or NotProven where the lab does not let it come about.
+        Raises LabError where the lab does not let it come about.
         """
 
 
@@ -94,13 +94,14 @@ class Provisioning:
             if refusal is not None:
                 self._failed[change.name] = refusal
                 if self.mode is Mode.CHECK:
-                    self._enter(change, before, before, started, applied=False)
+                    self._enter(change, before, before, started)
                 raise refusal
-            self._apply(change)
-            after = change.look()
-        self._enter(change, before, after, started, applied=True)
-        if not after.holds:
-            raise LabError(f"{change.name}: made, but afterwards {after.found} (before: {before.found})")
+            self._apply(change, before, started)
+            after = self._look(change)
+        useless = "" if after.holds else f"made, but afterwards {after.found}"
+        self._enter(change, before, after, started, failed=useless)
+        if useless:
+            raise LabError(f"{change.name}: {useless} (before: {before.found})")
         self._settled.add(change.name)
 
     def holds(self, change: Change) -> bool:
@@ -112,7 +113,7 @@ class Provisioning:
         started = time.monotonic()
         sight = self._look(change)
         if sight.holds:
-            self._enter(change, sight, sight, started, applied=True)
+            self._enter(change, sight, sight, started)
             self._settled.add(change.name)
         return sight.holds
 
@@ -150,37 +151,56 @@ class Provisioning:
     def _look(self, change: Change) -> Sight:
         try:
             return change.look()
-        except CommandFailed as failure:
+        except Unreachable:
+            raise
+        except LabError as failure:
             told = f"cannot be looked at: {failure}"
             if self.mode is Mode.CHECK:
                 unknown = Sight(holds=False, found=told)
-                self._enter(change, unknown, unknown, time.monotonic(), applied=False)
+                self._enter(change, unknown, unknown, time.monotonic())
             self._fail(change, told, None)
 
-    def _apply(self, change: Change) -> None:
+    def _apply(self, change: Change, before: Sight, started: float) -> None:
         try:
             change.apply()
         except NotProven as failure:
+            self._enter_failure(change, before, started, failure)
             self._fail(change, failure.cause, failure.owner)
-        except (CommandFailed, DeadlineExceeded) as failure:
+        except LabError as failure:
+            self._enter_failure(change, before, started, failure)
+            if isinstance(failure, Unreachable):
+                raise
             self._fail(change, str(failure), None)
 
     def _fail(self, change: Change, cause: str, owner: str | None) -> NoReturn:
         self._failed[change.name] = NotProven(f"{change.name}: {cause}", owner=owner or change.clause)
         raise self._failed[change.name] from None
 
-    def _enter(self, change: Change, before: Sight, after: Sight, started: float, *, applied: bool) -> None:
+    def _enter_failure(self, change: Change, before: Sight, started: float, failure: LabError) -> None:
+        """What was begun may have changed something: look whether that shows."""
+        try:
+            after = change.look()
+        except LabError as unseen:
+            after = Sight(holds=False, found=f"cannot be looked at: {unseen}")
+        self._enter(change, before, after, started, failed=str(failure))
+
+    def _enter(
+        self, change: Change, before: Sight, after: Sight, started: float, *, failed: str = ""
+    ) -> None:
+        applied = self.mode is not Mode.CHECK
         self._record.operation(
             Operation(
                 name=change.name,
                 looked_at=change.looks_at,
                 before=before.found,
                 after=after.found,
-                changed=not before.holds,
-                verified_by=f"looking at {change.looks_at} again",
+                # Of a change that failed half-way, what shows of it counts.
+                changed=before.found != after.found if failed else not before.holds,
+                verified_by=f"looking at {change.looks_at} again" if applied else "",
                 undone_by=change.undone_by,
                 kind="borrowed" if change.name in self._undone and not before.holds else "convergence",
                 applied=applied,
                 seconds=time.monotonic() - started,
+                failed=failed,
             )
         )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds between two questions to a registry that is starting.
 PACE = 0.5
+# What a container publishes, which `docker ps` tells of running ones only.
+BINDINGS = "{{json .HostConfig.PortBindings}}"
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,12 @@ class Registry:
         return [each for each in self.containers() if each.is_up and f":{self.port}->" in each.ports]
 
     def stopped(self) -> list[Container]:
-        """Those that are not up."""
-        return [each for each in self.containers() if not each.is_up]
+        """Those that are not up, and would publish the port."""
+        return [each for each in self.containers() if not each.is_up and self._would_publish(each)]
+
+    def _would_publish(self, container: Container) -> bool:
+        bound = self._host.run("docker inspect --format %s %s", BINDINGS, container.id, reads=True).stdout
+        return f'"HostPort":"{self.port}"' in bound
 
     def answer(self) -> RegistryAnswer:
         """What answers on the port."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lab.changes.described import Described
 from lab.errors import NotProven
 from lab.provisioning import Sight
+from lab.remote_files import beside
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -34,7 +35,8 @@ class ExportedChain(Described):
         if not self._host.run("command -v sevctl", check=False, reads=True).succeeded:
             raise NotProven("sevctl is not installed", owner="W-2.1")
         self._host.make_directory(posixpath.dirname(self.looks_at), mode=0o755)
-        part = f"{self.looks_at}.part"
+        self._host.remove_torn(self.looks_at)
+        part = beside(self.looks_at)
         try:
             self._host.run("sevctl export --full %s && mv --force -- %s %s", part, part, self.looks_at)
         finally:

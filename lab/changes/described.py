@@ -28,9 +28,12 @@ def backup_of(path: str) -> str:
 
 def keep_backup(host: Host, path: str) -> None:
     """Keep the file as it was before the suite first edited it, with owner, mode and label."""
+    host.remove_torn(path)
     backup = backup_of(path)
     host.make_directory(posixpath.dirname(backup), mode=0o700)
-    host.run("if [ -e %s ]; then cp --archive --no-clobber -- %s %s; fi", path, path, backup)
+    part = f"{backup}.part"
+    whole = "cp --archive -- %s %s && mv --force -- %s %s"
+    host.run(f"if [ -e %s ] && [ ! -e %s ]; then {whole}; fi", path, backup, path, part, part, backup)
 
 
 def putting_back(path: str) -> str:

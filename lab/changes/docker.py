@@ -44,10 +44,10 @@ class DockerInstalled(Described):
         return Sight(holds=False, found=f"not installed: {' '.join(missing)}")
 
     def apply(self) -> None:
-        """As the guide does."""
+        """As the guide does; what is installed is not updated: a cluster may run on that containerd."""
         if not any(each.id == STABLE and each.enabled for each in self._packages.repositories()):
             self._packages.add_repository(self._repository)
-        self._packages.install(*PACKAGES)
+        self._packages.install(*self._packages.missing(*PACKAGES))
 
 
 class RegistryStarted(Described):

@@ -11,6 +11,7 @@ from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, LabError
 from lab.provisioning import Sight
 from lab.record import Wait
+from lab.remote_files import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,17 +76,34 @@ class KbsCheckout(Described):
         return Sight(found == self._tag, f"{folder} is at {found}" if found else f"{folder} is at no tag")
 
     def apply(self) -> None:
-        """Clone to a name beside it first, where there is none; git refuses to lose changes in one."""
+        """Clone beside it, check out, and only then take its place; in a clone that is there, check out.
+
+        Branches that are there stay where they are, and git refuses to lose changes.
+        """
         folder, deadline = self._source.folder(), Deadline(self._seconds)
-        if not self._host.exists(folder):
-            part = f"{folder}.part"
-            self._host.run("rm --recursive --force -- %s", part)
-            self._host.run("git clone %s %s", self._url, part, deadline=deadline)
-            self._host.run("mv --no-target-directory -- %s %s", part, folder)
-        branch = f"branch_{self._tag}"
-        self._host.run(
-            "git -C %s checkout -B %s %s", folder, branch, f"refs/tags/{self._tag}", deadline=deadline
+        if self._host.exists(folder):
+            self._check_out(folder, deadline)
+            return
+        part = beside(folder)
+        self._host.remove_torn(folder)
+        self._host.run("git clone %s %s", self._url, part, deadline=deadline)
+        self._check_out(part, deadline)
+        self._host.run("mv --no-target-directory -- %s %s", part, folder)
+
+    def _check_out(self, folder: str, deadline: Deadline) -> None:
+        tag, branch = f"refs/tags/{self._tag}", f"branch_{self._tag}"
+        known = self._host.run(
+            "git -C %s rev-parse --verify --quiet %s", folder, tag, check=False, reads=True
         )
+        if not known.succeeded:
+            self._host.run("git -C %s fetch --tags %s", folder, self._url, deadline=deadline)
+        there = "git -C %s rev-parse --verify --quiet refs/heads/%s"
+        how = (
+            "--detach"
+            if self._host.run(there, folder, branch, check=False, reads=True).succeeded
+            else f"-b {branch}"
+        )
+        self._host.run(f"git -C %s checkout {how} %s", folder, tag, deadline=deadline)
 
 
 class KbsStarted(Described):

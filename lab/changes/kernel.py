@@ -47,7 +47,9 @@ class InstalledKernel(Described):
     def apply(self) -> None:
         """Update, and see to it that the next boot takes the new kernel."""
         if not self._candidates():
-            self._packages.update("kernel")
+            # dnf updates only what is installed; some images have nothing but the package kernel-core.
+            bring = self._packages.update if self._packages.installed("kernel") else self._packages.install
+            bring("kernel")
         candidates = self._candidates()
         if not candidates:
             raise LabError(f"the host's repositories have no kernel {self._series}")

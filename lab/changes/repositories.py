@@ -12,6 +12,7 @@ from lab.provisioning import Sight
 if TYPE_CHECKING:
     from lab.host import Host
     from lab.packages import Packages
+    from lab.parsers.repositories import Repository
 
 
 class KernelRepository(Described):
@@ -29,15 +30,22 @@ class KernelRepository(Described):
 
     def look(self) -> Sight:
         """An enabled repository has this URL, whatever it is called."""
-        having = [each for each in self._packages.repositories() if self._url in each.urls]
+        having = self._having()
         if not having:
             return Sight(holds=False, found="no repository has its URL")
         enabled = any(each.enabled for each in having)
         return Sight(enabled, f"{having[0].id} {'is enabled' if enabled else 'is there, but disabled'}")
 
     def apply(self) -> None:
-        """As the guide does."""
-        self._packages.add_repository(self._url + "/")
+        """As the guide does; its packages are signed with the system's own key, which rpm must know."""
+        if having := self._having():
+            self._packages.enable_repository(having[0].id)
+        else:
+            self._packages.add_repository(self._url + "/")
+        self._packages.trust_own_keys()
+
+    def _having(self) -> list[Repository]:
+        return [each for each in self._packages.repositories() if self._url in each.urls]
 
 
 class BaseRelease(Described):

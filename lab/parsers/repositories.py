@@ -16,11 +16,12 @@ _NO = {"0", "no", "false", "off"}
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository; `urls` are its base URLs, without a trailing slash."""
+    """One repository: its base URLs, without a trailing slash, and the keys of who signs its packages."""
 
     id: str
     urls: tuple[str, ...]
     enabled: bool
+    keys: tuple[str, ...] = ()
 
 
 def parse_repositories(text: str) -> list[Repository]:
@@ -33,12 +34,17 @@ def parse_repositories(text: str) -> list[Repository]:
     return [
         Repository(
             name,
-            tuple(url.rstrip("/") for url in re.split(r"[\s,]+", section.get("baseurl", "").strip()) if url),
+            tuple(url.rstrip("/") for url in _words(section.get("baseurl", ""))),
             section.get("enabled", "1").strip().lower() not in _NO,
+            tuple(_words(section.get("gpgkey", ""))),
         )
         for name, section in parser.items()
         if name not in {parser.default_section, "main"}
     ]
+
+
+def _words(value: str) -> list[str]:
+    return [word for word in re.split(r"[\s,]+", value) if word]
 
 
 def with_release(text: str, release: str) -> str:

@@ -57,6 +57,8 @@ class SayingHost:
     def exists(self, path: str) -> bool:
         return path in self.files
 
+    def remove_torn(self, path: str) -> None: ...
+
     def make_directory(self, path: str, mode: int = 0o755) -> None: ...
 
     @property

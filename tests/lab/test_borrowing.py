@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.borrowing import Borrowing
-from lab.errors import LabError, MalformedRow, NotPermitted
+from lab.errors import LabError, MalformedRow, NotPermitted, NotProven
 from lab.giving_back import RUN_LABEL, GivingBack
-from lab.journal import STATE, Journal
+from lab.journal import STATE, ClosedJournal, Journal
 from lab.kbs.rows import Damage, Policy
 from lab.labfile import Permissions
 from lab.policy_fields import policy as policy_on
@@ -40,12 +40,15 @@ class FilesHost:
         if command.startswith("cp"):
             self.files[args[3]] = self.files[args[0]]
             return Listing([])
-        if command.startswith("rm"):
-            torn = [p for p in self.files if p.startswith(f"{args[0]}/.{args[1]}.") and p.endswith(".new")]
-            for path in torn:
-                del self.files[path]
-            return Listing([])
         raise AssertionError(command)
+
+    def remove_torn(self, path: str) -> None:
+        folder, name = path.rsplit("/", 1)
+        self.files = {
+            each: data
+            for each, data in self.files.items()
+            if not (each.startswith(f"{folder}/.{name}.") and each.endswith(".new"))
+        }
 
     def make_directory(self, path: str, mode: int = 0o755) -> None: ...
 
@@ -166,8 +169,8 @@ class Bench:
     guest_registry: Pushed = field(default_factory=Pushed)
     record: MemoryRecord = field(default_factory=MemoryRecord)
 
-    def borrowing(self, run: str, **permissions: bool) -> Borrowing:
-        journal = Journal(self.host, run)  # type: ignore[arg-type]
+    def borrowing(self, run: str, kind: type[Journal] = Journal, **permissions: bool) -> Borrowing:
+        journal = kind(self.host, run)  # type: ignore[arg-type]
         giving_back = GivingBack(
             host=self.host,  # type: ignore[arg-type]
             cluster=self.cluster,  # type: ignore[arg-type]
@@ -359,3 +362,21 @@ def test_a_malformed_policy_of_somebody_else_does_not_hinder_a_run_killed_while_
     bench.database.policies[9] = None
     assert bench.borrowing("run-2").restore() == 1
     assert bench.database.policies == {9: None}
+
+
+def test_a_run_that_changes_nothing_tells_what_was_left_and_borrows_nothing(bench: Bench) -> None:
+    bench.borrowing("killed", node_configuration=True).node_file(TOML, b"new")
+    files = dict(bench.host.files)
+    checking = bench.borrowing("check", ClosedJournal, node_configuration=True)
+    checking.tell_leftovers()
+    [entry] = bench.record.operations
+    assert (entry.name, entry.changed, entry.applied) == (f"give back file {TOML}", True, False)
+    for borrow in (
+        lambda: checking.node_file(TOML, b"mine"),
+        lambda: checking.new_file("/var/lib/x", b""),
+        lambda: checking.pod(POD),
+    ):
+        with pytest.raises(NotProven, match="changes nothing on the lab"):
+            borrow()
+    assert bench.host.files == files
+    assert not bench.cluster.pods

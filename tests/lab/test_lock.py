@@ -8,6 +8,7 @@ import pytest
 
 from lab import lock
 from lab.errors import NotProven
+from tests.lab.said import SayingHost
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -50,6 +51,14 @@ def test_the_lock_is_held() -> None:
 def test_who_has_it_and_why_not_are_told_apart(lines: tuple[str, ...], said: str) -> None:
     with pytest.raises(NotProven, match=said):
         take(*lines)
+
+
+def test_who_changes_nothing_finds_the_lock_free_or_another_in_it() -> None:
+    host = SayingHost({"[ ! -e /var/lib/sev-conformance/lock ]": ""})
+    lock.require_free(host.as_host)
+    host.says = {"[ ! -e": "run-0 by somebody\n"}
+    with pytest.raises(NotProven, match="another run works on this host: run-0 by somebody"):
+        lock.require_free(host.as_host)
 
 
 def test_the_lock_is_renewed_after_a_reboot() -> None:

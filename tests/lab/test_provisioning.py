@@ -1,6 +1,14 @@
 import pytest
 
-from lab.errors import CommandFailed, DeadlineExceeded, LabError, NotPermitted, NotProven
+from lab.errors import (
+    CommandFailed,
+    ConnectionLost,
+    DeadlineExceeded,
+    HostFileError,
+    LabError,
+    NotPermitted,
+    NotProven,
+)
 from lab.labfile import Permissions
 from lab.provisioning import Mode, Provisioning, Sight
 from lab.record import MemoryRecord
@@ -80,11 +88,55 @@ def test_a_change_that_the_lab_does_not_let_come_about_is_tried_once(failure: Ex
             super().apply()
             raise failure
 
-    changes, switch = provisioning(Mode.APPLY, MemoryRecord()), Broken(on=False, works=False)
+    record = MemoryRecord()
+    changes, switch = provisioning(Mode.APPLY, record), Broken(on=False, works=False)
     for _ in range(2):
         with pytest.raises(NotProven, match=r"turn the switch: .*command not found.* \(X-9\.9\)"):
             changes.ensure(switch)
     assert switch.applied == 1
+    [entry] = record.operations
+    assert (entry.before, entry.after, entry.changed, entry.undone_by) == (
+        "off",
+        "off",
+        False,
+        "turn it back",
+    )
+    assert "command not found" in entry.failed
+
+
+def test_what_shows_of_a_change_that_failed_half_way_is_in_the_ledger() -> None:
+    class HalfWay(Switch):
+        def look(self) -> Sight:
+            return Sight(holds=False, found="half on" if self.applied else "off")
+
+        def apply(self) -> None:
+            super().apply()
+            raise HostFileError("/etc/switch", "No space left on device")
+
+    record = MemoryRecord()
+    with pytest.raises(NotProven, match="No space left on device"):
+        provisioning(Mode.APPLY, record).ensure(HalfWay(on=False))
+    [entry] = record.operations
+    assert (entry.before, entry.after, entry.changed) == ("off", "half on", True)
+
+
+def test_a_lost_host_is_in_the_ledger_and_no_verdict_on_the_change() -> None:
+    class Lost(Switch):
+        def look(self) -> Sight:
+            if self.applied:
+                raise ConnectionLost("the connection is gone")
+            return super().look()
+
+        def apply(self) -> None:
+            super().apply()
+            raise ConnectionLost("the connection broke while the command ran")
+
+    record = MemoryRecord()
+    with pytest.raises(ConnectionLost):
+        provisioning(Mode.APPLY, record).ensure(Lost(on=False))
+    [entry] = record.operations
+    assert "broke while the command ran" in entry.failed
+    assert "cannot be looked at" in entry.after
 
 
 def test_a_cause_with_an_owner_of_its_own_keeps_it() -> None:

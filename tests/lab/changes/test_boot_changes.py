@@ -50,7 +50,7 @@ class BootingHost(SayingHost):
 
     def run(self, command: str, *args: object, **more: Any) -> Result:
         words = [str(arg) for arg in args]
-        if command.startswith("yum --assumeyes update") and self.offers:
+        if command.startswith(("yum --assumeyes update", "yum --assumeyes install")) and self.offers:
             self.kernels.append(NEW)
             self.default = NEW if self.update_sets_default else self.default
         if command.startswith("yum --assumeyes downgrade"):
@@ -133,6 +133,12 @@ def test_the_kernel_is_updated_and_becomes_the_default() -> None:
     assert change.look().holds
     assert host.ran("yum") == ["yum --assumeyes update kernel"]
     assert not host.ran("grubby --set-default")
+
+
+def test_a_host_without_the_package_is_given_it() -> None:
+    host = BootingHost(kernels=[])
+    kernel_of(host).apply()
+    assert host.ran("yum") == ["yum --assumeyes install kernel"]
 
 
 def test_a_kernel_that_is_installed_and_not_the_default_is_made_it() -> None:

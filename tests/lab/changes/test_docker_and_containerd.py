@@ -29,10 +29,11 @@ def test_docker_is_installed_from_its_repository() -> None:
     change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
     assert change.look().found == "not installed: containerd.io docker-ce docker-ce-cli"
     change.apply()
-    assert host.commands[-2:] == [
-        f"yum-config-manager --add-repo {REPO_FILE}",
-        "yum --assumeyes install containerd.io docker-ce docker-ce-cli",
-    ]
+    assert f"yum-config-manager --add-repo {REPO_FILE}" in host.commands
+    assert host.commands[-1] == "yum --assumeyes install containerd.io docker-ce docker-ce-cli"
+    host.says["rpm"] = INSTALLED.splitlines(keepends=True)[0]
+    change.apply()
+    assert host.commands[-1] == "yum --assumeyes install docker-ce docker-ce-cli"
     host.says["rpm"] = INSTALLED
     assert change.look().holds
 
@@ -73,11 +74,20 @@ def test_a_registry_is_a_container_that_is_up_and_its_answer(
     ],
 )
 def test_a_registry_is_started_or_made(containers: str, command: str) -> None:
-    host = SayingHost({"docker ps": containers, "curl": (7, "Connection refused")})
+    bound = '{"5000/tcp":[{"HostIp":"","HostPort":"5000"}]}'
+    host = SayingHost({"docker ps": containers, "curl": (7, "Connection refused"), "docker inspect": bound})
     host.does[command] = lambda: host.says.update({"docker ps": UP, "curl": ANSWER})
     registry_of(host).apply()
     assert command in host.commands
     assert registry_of(host).look().holds
+
+
+def test_a_registry_that_was_stopped_and_has_another_port_is_left_alone() -> None:
+    bound = '{"5000/tcp":[{"HostIp":"","HostPort":"5001"}]}'
+    host = SayingHost({"docker ps": STOPPED, "docker inspect": bound, "curl": (7, "Connection refused")})
+    host.does["docker run"] = lambda: host.says.update({"docker ps": UP, "curl": ANSWER})
+    registry_of(host).apply()
+    assert not [command for command in host.commands if command.startswith("docker start")]
 
 
 def test_a_port_that_is_taken_or_silent_is_told() -> None:
@@ -145,24 +155,34 @@ def checkout(host: SayingHost) -> KbsCheckout:
     return KbsCheckout(host.as_host, source, WANTED.repository, WANTED.tag, seconds=9)
 
 
-def test_simple_kbs_is_cloned_whole_and_checked_out() -> None:
-    host = SayingHost({"rm": "", "git clone": "", "mv": ""})
-    host.does["git -C /root/simple-kbs checkout"] = lambda: host.says.update(
-        {"git -C /root/simple-kbs describe": "0.1.1\n"}
-    )
+def test_simple_kbs_is_cloned_and_checked_out_before_it_takes_its_place() -> None:
+    host = SayingHost({"git clone": "", "git -C /root/.simple-kbs": ""})
+    host.says |= dict.fromkeys(["git -C /root/simple-kbs rev-parse"], (1, ""))
+    host.does["mv"] = lambda: host.says.update({"git -C /root/simple-kbs describe": "0.1.1\n"})
     change = checkout(host)
     assert change.look().found == "/root/simple-kbs is at no tag"
     change.apply()
     assert change.look().holds
-    made = [
-        command
-        for command in host.commands
-        if command.startswith(("git clone", "mv", "git -C /root/simple-kbs c"))
-    ]
+    [cloned] = [command.split() for command in host.commands if command.startswith("git clone")]
+    part = cloned[-1]
+    assert part.startswith("/root/.simple-kbs.")
+    made = [command for command in host.commands if command.startswith(("mv", f"git -C {part} checkout"))]
     assert made == [
-        f"git clone {WANTED.repository} /root/simple-kbs.part",
-        "mv --no-target-directory -- /root/simple-kbs.part /root/simple-kbs",
-        "git -C /root/simple-kbs checkout -B branch_0.1.1 refs/tags/0.1.1",
+        f"git -C {part} checkout --detach refs/tags/0.1.1",
+        f"mv --no-target-directory -- {part} /root/simple-kbs",
+    ]
+
+
+def test_a_clone_that_is_there_is_checked_out_and_its_branches_stay() -> None:
+    folder = "/root/simple-kbs"
+    host = SayingHost({f"git -C {folder}": ""}, files={folder: b""})
+    host.says[f"git -C {folder} rev-parse"] = (1, "")
+    checkout(host).apply()
+    assert host.commands[-4:] == [
+        f"git -C {folder} rev-parse --verify --quiet refs/tags/0.1.1",
+        f"git -C {folder} fetch --tags {WANTED.repository}",
+        f"git -C {folder} rev-parse --verify --quiet refs/heads/branch_0.1.1",
+        f"git -C {folder} checkout -b branch_0.1.1 refs/tags/0.1.1",
     ]
 
 

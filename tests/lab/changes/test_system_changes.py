@@ -12,7 +12,7 @@ from lab.changes.operator_sdk import PATH as SDK
 from lab.changes.operator_sdk import OperatorSdk
 from lab.changes.repositories import BaseRelease, KernelRepository
 from lab.changes.system import FirewallStopped, InstalledProgram, SelinuxPermissive, ServiceStarted
-from lab.errors import LabError, NotProven
+from lab.errors import CommandFailed, LabError, NotProven
 from lab.labfile import FileSource
 from lab.packages import Packages
 from lab.services import Services
@@ -38,10 +38,33 @@ def test_the_kernel_repository_is_known_by_its_url() -> None:
     assert change.look().found == "no repository has its URL"
     host.does["yum-config-manager"] = lambda: host.says.update({"awk 1": with_repository("1")})
     change.apply()
-    assert host.commands[-2:] == ["yum --assumeyes install yum-utils", f"yum-config-manager --add-repo {URL}"]
+    assert f"yum-config-manager --add-repo {URL}" in host.commands
     assert change.look().holds
     host.says["awk 1"] = with_repository("0")
     assert change.look().found == "mirrors.openanolis.cn_x is there, but disabled"
+    change.apply()
+    assert "yum-config-manager --enable mirrors.openanolis.cn_x" in host.commands
+
+
+def test_rpm_is_given_the_systems_own_keys_and_no_others() -> None:
+    own, others = "file:///etc/pki/rpm-gpg/RPM-GPG-KEY-ANOLIS", "https://example.org/key"
+    host = SayingHost({"awk 1": f"[BaseOS]\ngpgkey={own}\n[other]\ngpgkey={others}\n", "rpm": "", "if": ""})
+    host.says["yum"] = ""
+    KernelRepository(Packages(host.as_host, seconds=9), URL).apply()
+    key = "/etc/pki/rpm-gpg/RPM-GPG-KEY-ANOLIS"
+    assert host.commands[-1] == f"if [ -e {key} ]; then rpm --import {key}; fi"
+    assert not any(others in command for command in host.commands)
+
+
+def test_dnfs_own_reason_is_told_and_not_what_it_tried_next() -> None:
+    problem = " Problem: package podman requires runc\n  - conflicts\n  - more\n"
+    said = f"warning: x\nError: \n{problem}(try to add '--x')\n"
+    host = SayingHost({"yum": (1, said)})
+    with pytest.raises(CommandFailed) as failed:
+        Packages(host.as_host, seconds=9).install("docker-ce")
+    assert str(failed.value).endswith(
+        "exit code 1: Error: / Problem: package podman requires runc / - conflicts"
+    )
 
 
 def test_the_base_release_is_edited_with_a_backup() -> None:
@@ -51,7 +74,11 @@ def test_the_base_release_is_edited_with_a_backup() -> None:
     change.apply()
     assert change.look().holds
     assert host.files[BASE] == BASE_TEXT.replace(b"$releasever", b"8.5")
-    assert host.commands[-1].endswith(f"cp --archive --no-clobber -- {BASE} {backup_of(BASE)}; fi")
+    backup = backup_of(BASE)
+    assert host.commands[-1] == (
+        f"if [ -e {BASE} ] && [ ! -e {backup} ]; then "
+        f"cp --archive -- {BASE} {backup}.part && mv --force -- {backup}.part {backup}; fi"
+    )
     assert change.undone_by == f"cp --archive -- {backup_of(BASE)} {BASE}"
 
 
@@ -145,7 +172,8 @@ def test_operator_sdk_is_held_to_its_checksum(tmp_path: Path) -> None:
     change = sdk(host, tmp_path, b"the program")
 
     def moved() -> None:
-        host.files[SDK] = host.files.pop(f"{SDK}.part")
+        [part] = [path for path in host.files if path.startswith("/usr/local/bin/.operator-sdk.")]
+        host.files[SDK] = host.files.pop(part)
         host.mode = 0o100755
         host.says["operator-sdk version"] = 'operator-sdk version: "v1.23.0", commit: "1eaeb5adb56be05"\n'
 
