@@ -13,7 +13,7 @@ from lab.errors import LabError, NotPermitted
 from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
 from lab.kbs.rows import written
-from lab.loan_words import given_back, name_of, not_given_back
+from lab.loan_words import given_back, name_of, not_given_back, to_give_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -160,19 +160,7 @@ class Borrowing:
     def tell_leftovers(self) -> None:
         """Enter in the ledger what killed runs left and a run that changes things would give back."""
         for loan in self._journal.leftovers():
-            what = f"{loan.kind} {_name(loan)}"
-            self._record.operation(
-                Operation(
-                    name=f"give back {what}",
-                    looked_at=loan.path,
-                    before=f"borrowed by the run {loan.run}, which did not give it back",
-                    after="the same",
-                    changed=True,
-                    verified_by="",
-                    undone_by="not needed: it is as it was before that run",
-                    applied=False,
-                )
-            )
+            self._record.operation(to_give_back(loan))
 
     def restore(self) -> int:
         """Give back what killed runs left, and return how many loans that were."""

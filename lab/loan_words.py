@@ -50,6 +50,21 @@ def not_given_back(loan: Entry, why: str) -> Operation:
     return _entry(loan, "not given back", undone_by=undone_by, failed=why)
 
 
+def to_give_back(loan: Entry) -> Operation:
+    """The ledger's entry of a loan that a killed run left, and a run that changes nothing leaves as well."""
+    what = f"{loan.kind} {name_of(loan)}"
+    return Operation(
+        name=f"give back {what}",
+        looked_at=loan.path,
+        before=f"borrowed by the run {loan.run}, which did not give it back",
+        after="the same",
+        changed=True,
+        verified_by="",
+        undone_by="not needed: it becomes what it was before that run",
+        applied=False,
+    )
+
+
 def _entry(loan: Entry, after: str, *, undone_by: str, failed: str = "") -> Operation:
     what = f"{_THINGS.get(loan.kind, loan.kind)} {name_of(loan)}"
     verified = _VERIFIED.get(loan.kind, "its removal, which ended without an error")
