@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 Part = Literal["firmware", "kernel", "initrd"]
 
+# curl ends with 23 where it cannot write, and does not say why.
+_DOWNLOAD = """
+curl --fail --silent --show-error --location --output %s -- %s && exit
+code=$?
+if [ "$code" = 23 ]; then df --human-readable -- %s >&2; fi
+exit "$code"
+"""
+
 
 class FetchedFile(Described):
     """A file on the host with the pinned checksum, fetched from its source (guide: wget …).
@@ -67,9 +75,10 @@ class FetchedFile(Described):
                 self._host.write_file(part, self._source.path.read_bytes())
             else:
                 self._host.run(
-                    "curl --fail --silent --show-error --location --output %s -- %s",
+                    _DOWNLOAD,
                     part,
                     self._source.url,
+                    posixpath.dirname(part),
                     deadline=Deadline(self._seconds),
                 )
             found = self._host.sha256(part)

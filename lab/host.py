@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import posixpath
 import threading
 from datetime import datetime
@@ -15,6 +16,7 @@ from lab.forward import Forward
 from lab.held import Held, holding
 from lab.link import BOOT_ID, Link
 from lab.printable import shortened
+from lab.put_in_place import PUT_IN_PLACE
 from lab.record import Wait
 from lab.remote_files import FileStatus, RemoteFiles, beside
 from lab.transcript import transcript
@@ -33,29 +35,6 @@ T = TypeVar("T")
 
 # Seconds between two looks at a host that is rebooting.
 REBOOT_PACE = 2.0
-
-# Gives the new file what the old one had, or what was asked for, and puts it in the old one's place.
-# `cp --attributes-only` carries owner, mode, ACL and SELinux label; the label of a file that is new comes
-# from the system's policy, or from its folder where the host lacks policycoreutils.
-_PUT_IN_PLACE = """
-new=$1 target=$2 mode=$3 owner=$4
-trap 'rm -f -- "$new"' EXIT
-set -e
-if [ -e "$target" ]; then
-    cp --archive --attributes-only -- "$target" "$new"
-    touch -- "$new"
-else
-    chmod -- "$mode" "$new"
-    if [ -n "$owner" ]; then chown -- "$owner" "$new"; fi
-fi
-sync -- "$new"
-existed=no; if [ -e "$target" ]; then existed=yes; fi
-mv --force --no-target-directory -- "$new" "$target"
-if [ "$existed" = no ] && [ -e /sys/fs/selinux/enforce ] && command -v restorecon >/dev/null; then
-    restorecon -- "$target"
-fi
-sync -- "$(dirname -- "$target")"
-"""
 
 
 class Host:
@@ -138,7 +117,8 @@ class Host:
             return files.write_new(target, data), target
 
         new, target = self._with_files(put, again=False)
-        self._script(_PUT_IN_PLACE, path, new, target, f"{mode:o}", owner or "")
+        checksum = hashlib.sha256(data).hexdigest()
+        self._script(PUT_IN_PLACE, path, new, target, f"{mode:o}", owner or "", checksum, str(len(data)))
 
     def copy_file(self, source: str, path: str) -> None:
         """Put a copy of another file of the host in the place of a file, as `write_file` does."""
@@ -147,7 +127,7 @@ class Host:
         # As root, and away again where the disk is full.
         copy = "cp -- %s %s || { code=$?; rm --force -- %s; exit $code; }"
         self.run(copy, source, new, new, quiet=True, deadline=self._lab.timeouts.download)
-        self._script(_PUT_IN_PLACE, path, new, target, "644", "")
+        self._script(PUT_IN_PLACE, path, new, target, "644", "", "", "")
 
     def exists(self, path: str) -> bool:
         """Whether there is a file or directory at `path`."""

@@ -29,6 +29,10 @@ _SERVERS = (
 )
 
 
+# What OpenSSH's server says where a write failed, whyever it did (sftp-server.c, status_messages).
+FAILURE = "Failure"
+
+
 @dataclass(frozen=True)
 class FileStatus:
     """What `stat` says of a file: size in bytes, permission bits, owner, times in seconds since 1970."""
@@ -74,7 +78,11 @@ class RemoteFiles:
             return file.read()
 
     def write_new(self, path: str, data: bytes) -> str:
-        """Write `data` to a new file beside `path`, readable by its owner only; its path."""
+        """Write `data` to a new file beside `path`, readable by its owner only; its path.
+
+        What came of it has to be looked at: answers to writes that were sent ahead are not waited for, and
+        OpenSSH's server has the same word for a full disk as for all else.
+        """
         temporary = beside(path)
         with self._lock, _about(path):
             with self._client.open(temporary, "wbx") as file:
@@ -82,7 +90,9 @@ class RemoteFiles:
                     file.chmod(0o600)
                     file.set_pipelined(True)
                     file.write(data)
-                except BaseException:
+                except BaseException as error:
+                    if str(error) == FAILURE:
+                        return temporary
                     with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
                         self._client.remove(temporary)
                     raise

@@ -33,6 +33,8 @@ class SshPeer:
     commands: list[str] = field(default_factory=list)
     logins: int = 0
     boot_id: str = "11111111-2222-3333-4444-555555555555"
+    # Bytes that its disk has room for in one file.
+    room: int | None = None
 
     def __post_init__(self) -> None:
         self.host_key = asyncssh.generate_private_key("ssh-ed25519")
@@ -123,7 +125,7 @@ class SshPeer:
             self.port,
             server_host_keys=[self.host_key],
             process_factory=self._serve,
-            sftp_factory=True,
+            sftp_factory=lambda chan: _Files(self, chan),
             encoding=None,
         )
         self.port = self._server.get_port()
@@ -185,6 +187,18 @@ async def _carry(source: Any, sink: Any) -> None:
         return
     finally:
         pipe.close()
+
+
+class _Files(asyncssh.SFTPServer):
+    def __init__(self, peer: SshPeer, chan: asyncssh.SSHServerChannel[bytes]) -> None:
+        super().__init__(chan)
+        self._peer = peer
+
+    def write(self, file_obj: object, offset: int, data: bytes) -> int:
+        """As OpenSSH's server does on a disk that is full."""
+        if self._peer.room is not None and offset + len(data) > self._peer.room:
+            raise asyncssh.SFTPFailure("Failure")
+        return super().write(file_obj, offset, data)  # type: ignore[return-value]
 
 
 class _Door(asyncssh.SSHServer):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab.errors import HostFileError, NoSuchHostFile
+from lab.errors import CommandFailed, HostFileError, NoSuchHostFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,6 +93,29 @@ def test_a_file_that_cannot_be_written_leaves_nothing_behind(host: Host, tmp_pat
     assert [each.name for each in tmp_path.iterdir() if each.name != "ssh"] == ["folder"]
     with pytest.raises(NoSuchHostFile):
         host.write_file(str(tmp_path / "absent" / "f"), b"x")
+
+
+@pytest.mark.parametrize("size", [300_000, 8_000_000])
+def test_a_full_disk_is_told_and_the_file_is_whole(
+    ssh_peer: SshPeer, host_of: Callable[..., Host], tmp_path: Path, size: int
+) -> None:
+    host, path = host_of(ssh_peer.login()), tmp_path / "file"
+    host.write_file(str(path), b"old")
+    ssh_peer.room = 100_000
+    told = rf"{path} on the host: \d+ of {size} bytes were written, and the rest was not: \d+ bytes are free"
+    with pytest.raises(HostFileError, match=told):
+        host.write_file(str(path), b"x" * size)
+    assert path.read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir() if "file" in each.name] == ["file"]
+
+
+def test_a_copy_that_does_not_fit_leaves_nothing_behind(host: Host, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    with pytest.raises(CommandFailed, match="cp: "):
+        host.copy_file(str(tmp_path), str(path))
+    assert path.read_bytes() == b"old"
+    assert not list(tmp_path.glob(".file*"))
 
 
 def test_what_is_not_there_is_told(host: Host, tmp_path: Path) -> None:
