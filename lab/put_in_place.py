@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-# Arguments: the new file, its target, mode and owner of one that was not there, and the SHA-256 and size of what
-# was sent, both empty where nothing was. A full disk keeps the beginning of it.
+# Arguments: the new file, its target, mode and owner of one that was not there, and the SHA-256 and size of
+# what was sent, both empty where nothing was. A full disk keeps the beginning of it.
 #
-# `cp --attributes-only` carries owner, mode, ACL and SELinux label of the old file; the label of one that was not
-# there comes from the system's policy, or from its folder where the host lacks policycoreutils.
+# `cp --attributes-only` carries owner, mode, ACL and SELinux label of the old file; the label of one that was
+# not there comes from the system's policy, or from its folder where the host lacks policycoreutils.
 PUT_IN_PLACE = """
 new=$1 target=$2 mode=$3 owner=$4 sum=$5 size=$6
 trap 'rm -f -- "$new"' EXIT

@@ -18,7 +18,7 @@ _HOST: Final = "github.com"
 _PATH: Final = "operator-framework/operator-sdk/releases/download/v1.23.0/operator-sdk_linux_amd64"
 URL: Final = f"https://{_HOST}/{_PATH}"
 
-_TEXT: Final = """\
+TEXT: Final = """\
 #!/bin/sh
 if [ "$1" = version ]; then
     echo 'operator-sdk version: "v1.23.0", commit: "1eaeb5adb56be05fe8cc6dd70517e441696846a4", \
@@ -28,17 +28,17 @@ else
     exit 1
 fi
 """
-SHA256: Final = hashlib.sha256(_TEXT.encode()).hexdigest()
+SHA256: Final = hashlib.sha256(TEXT.encode()).hexdigest()
 
 
 def publish(layout: Layout) -> None:
     """Put the release where the internet serves it."""
     target = layout.internet / _HOST / _PATH
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(_TEXT)
+    target.write_text(TEXT)
 
 
 def install(root: Path) -> None:
     """Do as the guide's wget and chmod."""
-    (root / PROGRAM).write_text(_TEXT)
+    (root / PROGRAM).write_text(TEXT)
     (root / PROGRAM).chmod(0o755)
