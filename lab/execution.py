@@ -30,6 +30,17 @@ _UNDER_TIMEOUT = (
 )
 
 
+# A program that writes where nobody reads any more breaks off, such as dnf in the middle of a transaction.
+_OUTLIVING = """
+said=$(mktemp) || exit
+trap 'rm --force -- "$said"' EXIT
+( {under_timeout} ) >"$said" 2>&1 </dev/null
+code=$?
+cat -- "$said"
+exit "$code"
+"""
+
+
 @dataclass(frozen=True)
 class Result:
     """What a command said. Text is safe to print; `stdout_bytes` is what really came."""
@@ -64,13 +75,17 @@ class Result:
 
 @dataclass(frozen=True)
 class Request:
-    """A command to run: `shown` is what may be told of it, `output_limit` counts the bytes of each stream."""
+    """A command to run: `shown` is what may be told of it, `output_limit` counts the bytes of each stream.
+
+    One that `outlives` the connection goes on when that is lost.
+    """
 
     command: str
     shown: str
     deadline: Deadline
     stdin: bytes = b""
     output_limit: int = CHUNK
+    outlives: bool = False
 
 
 def quoted(command: str, args: tuple[object, ...]) -> str:
@@ -82,13 +97,15 @@ def quoted(command: str, args: tuple[object, ...]) -> str:
     return command % tuple(shlex.quote(str(arg)) for arg in args) if args else command
 
 
-def wrapped(command: str, seconds: float, become: str) -> str:
+def wrapped(command: str, seconds: float, become: str, *, outlives: bool = False) -> str:
     """`command` as it is sent: under the host's own `timeout`, as root where `become` says so.
 
     The connection can be lost and the command would live on; `timeout` ends it, and all that it started in
     its process group, whatever happens here. Messages come in English.
     """
     script = _UNDER_TIMEOUT.format(kill=KILL_AFTER, seconds=f"{max(seconds, 0.001):.3f}")
+    if outlives:
+        script = _OUTLIVING.format(under_timeout=script)
     return f"{sudo(become)}env LC_ALL=C sh -c {shlex.quote(script)} {shlex.quote(command)}"
 
 

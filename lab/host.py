@@ -59,13 +59,15 @@ class Host:
         output_limit: int = 1 << 20,
         reads: bool = False,
         quiet: bool = False,
+        outlives: bool = False,
     ) -> Result:
         r"""Run a shell command; each `%s` is replaced by an argument, quoted for the shell.
 
         `deadline` defaults to the lab file's `timeouts.command`; the host ends the command there, and all
         that it started. `sensitive` keeps the command's words and output out of evidence and errors, `quiet`
         makes no evidence. `reads` says that the command changes nothing: only then it is sent again after a
-        lost connection. Each stream is kept up to `output_limit` bytes.
+        lost connection. Each stream is kept up to `output_limit` bytes. A command that `outlives` the
+        connection is not broken off when that is lost; it has no input, and its streams come as one.
 
         Raises CommandFailed for an exit code other than 0 when `check` is set, DeadlineExceeded,
         ConnectionLost, Unreachable.
@@ -76,7 +78,7 @@ class Host:
         text = quoted(command, args)
         shown = self._redact(command if sensitive else text)
         stdin = input.encode() if isinstance(input, str) else input or b""
-        request = Request(text, shown, self._limit(deadline), stdin, output_limit)
+        request = Request(text, shown, self._limit(deadline), stdin, output_limit, outlives)
         result = self._link.use(lambda connection: self._link.execute(connection, request), again=reads)
         self._record.reached("host")
         if not quiet:

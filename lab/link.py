@@ -120,9 +120,8 @@ class Link:
         seconds = request.deadline.remaining
         patience = Deadline(seconds + KILL_AFTER + PATIENCE)
         try:
-            start_command(
-                channel, wrapped(request.command, seconds, self._lab.ssh.become), patience.remaining
-            )
+            command = wrapped(request.command, seconds, self._lab.ssh.become, outlives=request.outlives)
+            start_command(channel, command, patience.remaining)
             output = exchange(channel, request.stdin, patience, request.output_limit)
         except (ConnectionLost, OSError):
             raise ConnectionLost(f"the connection broke while `{shown}` ran") from None

@@ -87,7 +87,7 @@ class Packages:
         if words:
             command = f"yum --assumeyes {verb} {' '.join('%s' for _ in words)}"
             try:
-                self._host.run(command, *words, deadline=Deadline(self._seconds))
+                self._host.run(command, *words, deadline=Deadline(self._seconds), outlives=True)
             except CommandFailed as failure:
                 raise CommandFailed(failure.command, failure.exit_code, _cause(failure.stderr)) from None
 

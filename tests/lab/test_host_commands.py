@@ -146,6 +146,37 @@ def test_a_lost_connection_is_told_and_the_command_not_sent_again(
     assert mark.read_text() == "x\n"
 
 
+@pytest.mark.parametrize("outlives", [True, False])
+def test_only_a_command_that_outlives_the_connection_goes_on_without_it(
+    host: Host, ssh_peer: SshPeer, tmp_path: Path, outlives: bool
+) -> None:
+    begun, ended = tmp_path / "begun", tmp_path / "ended"
+    # It tells all the time, and ends when the connection is gone.
+    program = f"touch {begun}; while [ -e {begun} ]; do echo on || exit 1; sleep 0.02; done; echo x > {ended}"
+
+    def cut() -> None:
+        while not begun.exists():
+            time.sleep(0.01)
+        ssh_peer.drop_connections()
+        time.sleep(0.3)
+        begun.unlink()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    with pytest.raises(ConnectionLost):
+        host.run(f"trap '' PIPE; {program}", outlives=outlives)
+    thread.join()
+    deadline = time.monotonic() + 3
+    while not ended.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert ended.exists() is outlives
+
+
+def test_the_output_of_a_command_that_outlives_the_connection_comes_as_one(host: Host) -> None:
+    with pytest.raises(CommandFailed, match=r"`.*` ended with exit code 3: out / err"):
+        host.run("echo out; echo err >&2; exit 3", outlives=True)
+
+
 def test_a_lost_command_that_only_reads_is_sent_once_more(
     host: Host, ssh_peer: SshPeer, tmp_path: Path
 ) -> None:

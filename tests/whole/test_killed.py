@@ -24,7 +24,7 @@ from tests.whole import runs
 if TYPE_CHECKING:
     import pytest
 
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 KILLS_OF_A_LAB = 4
 # A run on a bare host takes longer than this: most kills hit it.
 LATEST = float(os.environ.get("KILL_BEFORE", "40"))
