@@ -13,7 +13,6 @@ from sevsnpmeasure.sev_mode import SevMode
 from lab.errors import LabError
 from lab.measurement import HashTable, launch_digest
 
-KATAS_FIRMWARE = Path(__file__).parents[1] / "vectors" / "ovmf_suffix.bin"
 HASH_TABLE_FOOTER = "7255371f-3a3b-4b04-927b-1da6efa8d454"
 ES_RESET_BLOCK = "00f771de-1a7e-4fcb-890e-68c77e2fb44e"
 FOOTER = "96b582de-1fb2-45f7-baea-a366c55a082d"
@@ -82,9 +81,9 @@ def test_it_is_what_the_package_computes_from_the_files(tmp_path: Path, append: 
         (4, "b2111b0051fc3a06ec216899b2c78da99fb9d56c6ff2e8261dd3fe6cff79ecbc"),
     ],
 )
-def test_it_is_what_kata_computes(vcpus: int | None, known: str) -> None:
+def test_it_is_what_kata_computes(kata_firmware: Path, vcpus: int | None, known: str) -> None:
     # kata-containers CC-0.3.0, src/runtime/pkg/sev/sev_test.go; the processor is an EPYC (Naples).
-    content = KATAS_FIRMWARE.read_bytes()
+    content = kata_firmware.read_bytes()
     digest = launch_digest(content, hashes(b"", b"", ""), seves_vcpus=vcpus, vcpu_signature=0x800F12)
     assert base64.b64decode(digest).hex() == known
 
