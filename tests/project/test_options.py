@@ -19,10 +19,12 @@ ROOT = Path(__file__).parents[2]
             ["--stage=half"],
             "invalid choice: 'half' (choose from 'bare', 'sev', 'cluster', 'operator', 'kbs')",
         ),
+        (["--release=0.7.0", "--lab=x.toml"], "ERROR: --release is for a simulated lab, and --lab names one"),
+        (["--release=0.4.0"], "invalid choice: '0.4.0' (choose from '0.3.0', '0.7.0')"),
         (["--restore", "--stage=bare"], "ERROR: --restore is for a lab that is up, and --stage starts one"),
     ],
 )
-def test_a_stage_that_cannot_be_started_is_refused(options: list[str], said: str) -> None:
+def test_a_lab_that_cannot_be_started_is_refused(options: list[str], said: str) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     [line] = [line for line in done.stderr.splitlines() if line]
