@@ -20,12 +20,12 @@ Feature: Step three - simple-kbs holds the key of the guide's encrypted image
 
   @K-1.4
   Scenario: The database holds the guide's key and keyset
-    Given the guide was followed for K-1.3
+    Given the guide was followed for K-1.3 and K-1.4
     Then the database holds the guide's key, and the guide's keyset lists it
 
   @K-1.5
   Scenario: With no policy on it, the key is released to a launch that nobody listed
-    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    Given the guide was followed for W-2.2, O-3.1, K-1.3 and K-1.4
     And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And the encrypted busybox's image is encrypted with the guide's key

@@ -2,7 +2,7 @@ Feature: Step four, example two - the encrypted busybox with the online KBC
   The guest asks the KBS for the key at run time, over a connection that was injected at launch.
 
   Background:
-    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    Given the guide was followed for W-2.2, O-3.1, K-1.3 and K-1.4
     And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And the encrypted busybox's image is encrypted with the guide's key

@@ -2,7 +2,7 @@ Feature: Appendix - a policy releases the key to one launch digest only
   The tenant computes the digest of the guest that may have the key, and the KBS holds every launch to it.
 
   Background:
-    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    Given the guide was followed for W-2.2, O-3.1, K-1.3 and K-1.4
     And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And the encrypted busybox's image is encrypted with the guide's key

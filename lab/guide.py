@@ -8,6 +8,7 @@ from lab.boot import Boot
 from lab.changes.certificate_chain import ExportedChain
 from lab.changes.containerd import ContainerdConfigured, SandboxImage
 from lab.changes.docker import DockerInstalled, RegistryStarted
+from lab.changes.image_key import ImageKeyAdded
 from lab.changes.kbs import KbsCheckout, KbsSource, KbsStarted
 from lab.changes.kernel import BootArguments, Booted, InstalledKernel, OlderGrub
 from lab.changes.nodes import WorkerLabel
@@ -194,10 +195,14 @@ class Guide:
             record=self._record,
             seconds=lab.timeouts.kbs_built,
         )
+        # Where simple-kbs' own data have the key, K-1.3 brings it.
+        published = wanted.published_key
+        key = (ImageKeyAdded(self._broker, wanted, published),) if published else ()
         return {
             "K-1.1": Stage((plugin,), after=("C-3.1",)),
             "K-1.2": Stage((self._git("K-1.2"), checkout)),
             "K-1.3": Stage((started,), after=("C-3.1", "K-1.1", "K-1.2")),
+            "K-1.4": Stage(key, after=("K-1.3",)),
         }
 
     def _workload(self) -> dict[str, Stage]:

@@ -122,6 +122,8 @@ class StockKbs(Section):
     """What the image's layers call that key: the `kid` of their annotation. It ends in `key_id`."""
     wrap_type: Text
     """What the guest's attestation agent calls AES-256 in counter mode, which wraps a layer's key."""
+    published_key: Text | None = None
+    """That key itself, base64, where it is published for tests and the data of simple-kbs lack it."""
     keyset_id: Text
     """The keyset that lists this key: its `keysetid`."""
     network: Text

@@ -112,6 +112,12 @@ class KbsDatabase:
         statement = "INSERT INTO keysets (keysetid, kskeys, polid) VALUES (%s, %s, %s)"
         self._write(statement, keyset_id, to_json(tuple(keys)), policy_id)
 
+    def set_keyset_keys(self, keyset_id: str, keys: Iterable[str]) -> None:
+        """Have a keyset list these keys. Raises LabError where there is no such keyset."""
+        statement = "UPDATE keysets SET kskeys = %s WHERE keysetid = %s"
+        if not self._write(statement, to_json(tuple(keys)), keyset_id):
+            raise LabError(f"the KBS's database has no keyset {keyset_id!r}")
+
     def delete_keyset(self, keyset_id: str) -> None:
         """Remove a keyset; one that is not there is fine."""
         self._write("DELETE FROM keysets WHERE keysetid = %s", keyset_id)

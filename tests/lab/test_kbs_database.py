@@ -87,6 +87,16 @@ def test_a_key_is_measured_and_stays_where_it_is(database: KbsDatabase, mariadb:
 
 
 @needs_mariadb
+def test_a_keyset_gets_another_list_of_keys(database: KbsDatabase) -> None:
+    database.insert_keyset("KEYSET-9", ["a"], None)
+    database.set_keyset_keys("KEYSET-9", ["a", "default/key/b"])
+    assert database.keyset("KEYSET-9") == Keyset("KEYSET-9", ("a", "default/key/b"), None)
+    database.delete_keyset("KEYSET-9")
+    with pytest.raises(LabError, match="no keyset 'KEYSET-9'"):
+        database.set_keyset_keys("KEYSET-9", [])
+
+
+@needs_mariadb
 def test_a_policy_is_read_back_as_it_was_written(database: KbsDatabase, mariadb: MariaDbPeer) -> None:
     before = database.last_policy_id()
     number = database.insert_policy(POLICY)
