@@ -2,7 +2,8 @@ Feature: Appendix - a new encrypted image
   The tenant encrypts an image with a key of its own, and puts the key into the KBS and the image into a registry.
 
   Background:
-    Given the platform's SEV certificate chain is exported and verifies
+    Given the guide was followed for W-2.2, O-3.1 and K-1.3
+    And the platform's SEV certificate chain is exported and verifies
     And simple-kbs answers
     And a registry that guests can pull from
 
