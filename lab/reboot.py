@@ -78,10 +78,12 @@ class Reboot:
         node = self._nodes.sev_host().name
         self._settle(holding)
         self._provisioning.undo()
-        self._boot.reboot()
+        # Pods may be up again before the suite is back; a heartbeat must be from after that.
         self.since = self._host.now()
+        self._boot.reboot()
+        back = self._host.now()
         self._afterwards()
-        return self._wait_for_node(node, self.since, Deadline(self._lab.timeouts.node_ready))
+        return self._wait_for_node(node, back, Deadline(self._lab.timeouts.node_ready))
 
     def wait_for_installer(self) -> None:
         """Wait until the operator's installer, which starts with the host, has copied its files again."""
