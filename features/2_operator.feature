@@ -47,7 +47,7 @@ Feature: Step two - the operator and its RuntimeClasses
 
   @O-4.2
   Scenario: Installing again after an uninstallation brings the pods and the RuntimeClasses back
-    Given the operator was uninstalled, which O-4.1 proves
+    Given the operator is uninstalled, which O-4.1 proves
     When the operator is installed again, as the guide does
     Then the one CcRuntime tells that it is installed on every node
     And the controller, and on every worker both daemons, are Running with all containers ready

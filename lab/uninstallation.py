@@ -62,7 +62,7 @@ class Outcome:
 
 
 class Uninstallation:
-    """The operator's uninstallation on one lab, at most once in a run."""
+    """The operator's uninstallation on one lab; `outcome` is that of the newest one in this run."""
 
     def __init__(
         self,
@@ -153,11 +153,16 @@ class Uninstallation:
         self._tell("the operator's uninstallation leaves session files of failed launches", debris)
         self._tell("the operator's uninstallation loses edits of containerd's configuration", outcome.lost)
 
+    @property
+    def lasts(self) -> bool:
+        """Whether the operator was uninstalled in this run, as far as it went, and not installed since."""
+        if self.outcome is None:
+            return False
+        return bool(self.outcome.stuck) or not (self._operator.runtimes() or self._operator.deployment())
+
     def require_performed(self) -> Outcome:
         """What it did in this run. Raises NotProven where there was none, or it left the operator there."""
         if self.outcome is None:
-            # What forbids it is the one cause of both scenarios.
-            self.require_allowed()
             raise NotProven("the operator was not uninstalled in this run", owner=CLAUSE)
         if self.outcome.stuck:
             raise NotProven(f"the uninstallation did not end: {self.outcome.stuck[0]}", owner=CLAUSE)

@@ -95,9 +95,12 @@ def leave_others(uninstalled: Outcome) -> None:
     assert uninstalled.harmed == [], "; ".join(uninstalled.harmed)
 
 
-@given("the operator was uninstalled, which O-4.1 proves")
-def require_uninstalled(uninstallation: Uninstallation) -> None:
-    """Precondition: clause O-4.1 owns the fact."""
+@given("the operator is uninstalled, which O-4.1 proves")
+def require_uninstalled(uninstallation: Uninstallation, convergence: Convergence) -> None:
+    """Precondition: clause O-4.1 owns the fact. Its scenario's uninstallation serves, where that lasts."""
+    if not uninstallation.lasts:
+        convergence.reach("O-3.1")
+        uninstallation.perform()
     uninstallation.require_performed()
 
 

@@ -71,6 +71,12 @@ def test_what_a_clause_builds_on_is_not_touched_where_the_clause_holds() -> None
     assert MADE == []
 
 
+def test_a_clause_that_cannot_be_reached_keeps_no_other_from_it() -> None:
+    lab, _, _ = convergence(Mode.APPLY)
+    lab.reach_all()
+    assert MADE == ["a", "b", "d"]
+
+
 @pytest.mark.parametrize("mode", [Mode.OFF, Mode.CHECK])
 def test_without_apply_a_scenario_is_left_to_its_own_assertions(mode: Mode) -> None:
     lab, _, record = convergence(mode)

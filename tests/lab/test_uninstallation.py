@@ -100,6 +100,22 @@ def test_the_custom_resource_goes_before_its_operator(allowed: Installed, record
     assert [(each.name, each.kind) for each in record.operations] == [("uninstall the operator", "borrowed")]
 
 
+def test_it_lasts_until_the_operator_is_installed_again(allowed: Installed) -> None:
+    assert not allowed.whole.lasts
+    with pytest.raises(NotProven, match="not uninstalled in this run"):
+        allowed.whole.require_performed()
+    allowed.whole.perform()
+    assert allowed.whole.lasts
+    allowed.cluster.objects["CcRuntime"] = [runtime(1, 1)]
+    assert not allowed.whole.lasts
+
+
+def test_one_that_did_not_end_is_not_begun_again(allowed: Installed) -> None:
+    del allowed.host.does["kubectl --kubeconfig /etc/kubernetes/admin.conf delete"]
+    allowed.whole.perform()
+    assert allowed.whole.lasts
+
+
 def test_what_stays_and_should_not_is_named(allowed: Installed) -> None:
     remove = allowed.delete
 
@@ -129,9 +145,8 @@ def test_a_custom_resource_that_does_not_go_leaves_its_operator_there(allowed: I
 @pytest.mark.parametrize("mode", [Mode.CHECK, Mode.OFF])
 def test_without_apply_nothing_is_uninstalled(lab_of: Any, record: MemoryRecord, mode: Mode) -> None:
     installed = Installed(lab_of, record, mode, *PERMISSIONS)
-    for ask in (installed.whole.perform, installed.whole.require_performed):
-        with pytest.raises(NotProven, match=f"provisioning is {mode}"):
-            ask()
+    with pytest.raises(NotProven, match=f"provisioning is {mode}"):
+        installed.whole.perform()
     assert installed.host.commands == []
 
 
