@@ -22,10 +22,10 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
   Scenario: The offline KBC never talks to the KBS at run time
     When the encrypted busybox is started with the offline KBC and a digest of its own
     Then the pod is Running, which W-4.3 proves
-    And the KBS has seen that launch once, and recorded no connection for it
+    And the KBS gave that launch its secret and nothing more, and recorded no connection for it
     When the encrypted busybox is started with the online KBC and a digest of its own
     Then the pod is Running, which W-3.3 proves
-    And the KBS has seen that launch more than once, and recorded its connection
+    And the KBS gave that launch more than its secret, and recorded its connection
 
   @W-4.5
   Scenario: A launch secret that is too long is refused at launch

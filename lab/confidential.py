@@ -157,6 +157,21 @@ class ConfidentialPods:
             self._launches[pod.uid] = self._measure(pod)
         return self._launches[pod.uid]
 
+    def requests_at_run_time(self, pod: Pod) -> int:
+        """How often the KBS gave something to the running pod's launch beside its launch secret.
+
+        -1 where it did not even give that. Raises NotProven where each of these may also have been the
+        launch secret of an earlier sandbox: kubelet has one made anew that failed after it had its secret.
+        """
+        seen = len(self._broker.validations(self.launch_of(pod).digest))
+        failed = self._workloads.failed_launches(pod)
+        if 1 < seen <= 1 + failed:
+            raise NotProven(
+                f"kubelet had {1 + failed} sandboxes made for the pod {pod.name}, and the KBS answered its "
+                f"launch {seen} times: which of them asked cannot be told"
+            )
+        return seen - 1
+
     def known_launch(self, configuration: KataConfiguration) -> Launch:
         """The launch of a pod that ran on this configuration and was stopped again (guide: 附录, append).
 

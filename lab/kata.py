@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from lab.profile import KbcSettings
 
 KBC_PARAMETER = "agent.aa_kbc_params"
+# What the shim adds last of all where the host's kernel is in FIPS mode (kata-containers CC-0.3.0,
+# src/runtime/pkg/katautils/create.go, checkForFIPS).
+FIPS_PARAMETER = "fips=1"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,15 @@ class KataConfiguration:
     def kernel_params(self) -> list[str]:
         """The guest's additional kernel parameters."""
         return self._string("kernel_params").split()
+
+    def ends(self, append: str) -> bool:
+        """Whether a guest's command line ends in this configuration's parameters.
+
+        kata puts those that it adds first, but for one on a host in FIPS mode.
+        """
+        given, own = append.split(), self.kernel_params
+        without_fips = given[:-1] if given[-1:] == [FIPS_PARAMETER] else given
+        return any(each[len(each) - len(own) :] == own for each in (given, without_fips))
 
     def is_for(self, kbc: KbcSettings) -> bool:
         """Whether the KBS is asked for this KBC's launch secret."""

@@ -77,6 +77,8 @@ FINAL_AT_LAUNCH = (
     "no runtime for",
 )
 
+NO_SANDBOX = "FailedCreatePodSandBox"
+
 # client-go puts it before a message after ten similar events (tools/record/events_cache.go).
 COMBINED = "(combined from similar events): "
 
@@ -111,11 +113,19 @@ def refusals(events: list[dict[str, Any]]) -> list[Outcome]:
     found = []
     for event in events:
         message = event.get("message", "").removeprefix(COMBINED)
-        if event.get("reason") == "FailedCreatePodSandBox":
+        if event.get("reason") == NO_SANDBOX:
             found.append(Outcome(Stage.LAUNCH, message))
         elif event.get("reason") == "Failed" and message.startswith("Failed to pull image"):
             found.append(Outcome(Stage.IMAGE, message))
     return found
+
+
+def failed_launches(events: list[dict[str, Any]]) -> int:
+    """How many sandboxes of a pod failed, after each of which kubelet has another one made.
+
+    Those that it tells of: client-go counts like events together, and drops some of a long series.
+    """
+    return sum(int(each.get("count") or 1) for each in events if each.get("reason") == NO_SANDBOX)
 
 
 def refused_for_good(_pod: Pod, stage: Stage, message: str) -> bool:

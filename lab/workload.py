@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, NotProven
-from lab.outcome import POLICY_REFUSED, Outcome, Pod, Stage, exit_of, is_ready, refusals, refused_for_good
+from lab.outcome import (
+    POLICY_REFUSED,
+    Outcome,
+    Pod,
+    Stage,
+    exit_of,
+    failed_launches,
+    is_ready,
+    refusals,
+    refused_for_good,
+)
 from lab.runtime_class import require_runtime_class
 from lab.sev_node import only_on, require_ready, sev_node
 
@@ -191,6 +201,10 @@ class Workloads:
         said = f"not refused at its {stage} with {words!r}, but {outcome}"
         assert POLICY_REFUSED not in outcome.message, said
         raise NotProven(said)
+
+    def failed_launches(self, pod: Pod) -> int:
+        """How many launches of the pod failed before the one that it is now."""
+        return failed_launches(self._cluster.events(pod.namespace, pod.uid))
 
     def keep_evidence(self, pod: Pod) -> None:
         """Keep the pod's object and its events as they are now."""

@@ -94,10 +94,9 @@ def end_in_parameters(
     confidential_pods: ConfidentialPods, configuration: KataConfiguration, pod: Pod
 ) -> None:
     """Clause A-2.2: kata puts its own parameters first."""
-    started_with = confidential_pods.launch_of(pod).vm.qemu.append.split()
-    own = configuration.kernel_params
-    assert started_with[-len(own) :] == own, f"{started_with} does not end in {own}"
-    assert len(started_with) > len(own), "kata added none of its own parameters"
+    append, own = confidential_pods.launch_of(pod).vm.qemu.append, configuration.kernel_params
+    assert configuration.ends(append), f"{append} does not end in {own}"
+    assert len(append.split()) > len(own), "kata added none of its own parameters"
 
 
 @given("its launch digest is known from a first launch", target_fixture="known_launch")

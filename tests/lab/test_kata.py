@@ -87,3 +87,12 @@ def test_a_value_of_another_type_is_named() -> None:
     broken = stock().with_values(kernel_params=3)
     with pytest.raises(LabError, match="kernel_params is int, not a string"):
         _ = broken.kernel_params
+
+
+@pytest.mark.parametrize("fips", ["", " fips=1"])
+def test_a_command_line_ends_in_the_parameters_but_for_the_one_of_fips_mode(fips: str) -> None:
+    own = " ".join(stock().kernel_params)
+    assert stock().ends(f"panic=1 {own}{fips}")
+    assert not stock().ends(f"panic=1 {own} x{fips}")
+    assert not stock().ends(f"panic=1 {own}{fips} fips=0")
+    assert stock().with_kernel_params("fips=1").ends(f"panic=1 {own} fips=1{fips}")

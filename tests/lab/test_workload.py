@@ -7,7 +7,7 @@ import pytest
 
 from lab.errors import DeadlineExceeded, NotProven
 from lab.labfile import Cluster, LabFile, Timeouts
-from lab.outcome import Outcome, Pod, Stage, exit_of, is_ready, refusals, refused_for_good
+from lab.outcome import Outcome, Pod, Stage, exit_of, failed_launches, is_ready, refusals, refused_for_good
 from lab.record import MemoryRecord
 from lab.workload import Workloads
 
@@ -54,6 +54,13 @@ def test_refusals_are_told_by_stage() -> None:
         Outcome(Stage.IMAGE, 'Failed to pull image "x": rpc error'),
         Outcome(Stage.IMAGE, 'Failed to pull image "x": again'),
     ]
+
+
+def test_failed_launches_are_counted_as_often_as_an_event_tells_them() -> None:
+    failed = {"reason": "FailedCreatePodSandBox", "message": P1}
+    pull = {"reason": "Failed", "message": 'Failed to pull image "x": rpc error', "count": 3}
+    assert failed_launches([pull]) == 0
+    assert failed_launches([failed, {**failed, "count": 2}, pull]) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from lab.confidential import ConfidentialPods
+from lab.errors import NotProven
+from lab.outcome import Pod, refused_for_good
+from lab.record import MemoryRecord
+
+POD = Pod("default", "p", "u", refused_for_good)
+
+
+class Seen:
+    """A KBS and a cluster as far as they tell of one launch, whose files are none of this test's business."""
+
+    digest = "digest"
+    vm = sev_digest = None
+
+    def __init__(self, answers: int, failed: int) -> None:
+        self.answers, self.failed = answers, failed
+
+    def validations(self, digest: str) -> list[str]:
+        return [digest] * self.answers
+
+    def failed_launches(self, pod: Pod) -> int:
+        return self.failed
+
+
+def requests(answers: int, failed: int) -> int:
+    seen = cast("Any", Seen(answers, failed))
+    pods = ConfidentialPods(
+        lab=seen,
+        profile=seen,
+        host=seen,
+        launches=seen,
+        broker=seen,
+        artefacts=seen,
+        workloads=seen,
+        borrowing=seen,
+        record=MemoryRecord(),
+        run="r",
+    )
+    pods.launch_of = lambda _pod: seen  # type: ignore[method-assign]
+    return pods.requests_at_run_time(POD)
+
+
+@pytest.mark.parametrize(
+    ("answers", "failed", "more"), [(1, 0, 0), (3, 0, 2), (0, 0, -1), (1, 2, 0), (4, 2, 3)]
+)
+def test_what_a_launch_asks_beside_its_secret_is_counted(answers: int, failed: int, more: int) -> None:
+    assert requests(answers, failed) == more
+
+
+def test_a_launch_that_kubelet_repeated_may_have_asked_for_each_secret_or_for_more() -> None:
+    with pytest.raises(NotProven, match="3 sandboxes made for the pod p, and the KBS answered its launch 2"):
+        requests(2, 2)
