@@ -14,6 +14,7 @@ from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
 from lab.kbs.rows import written
 from lab.loan_words import given_back, name_of, not_given_back, to_give_back
+from lab.node import Node, repository_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,6 +84,11 @@ class Borrowing:
         metadata.setdefault("labels", {})[RUN_LABEL] = self._journal.run
         self._take("pod", namespace=metadata["namespace"], name=metadata["name"])
         return self._cluster.create(manifest)
+
+    def host_image(self, reference: str) -> None:
+        """An image that the host should not have is about to be asked for: should it come, it goes again."""
+        repository = repository_of(reference)
+        self._take("host-image", repository=repository, before=Node(self._host).image_ids())
 
     def policy(self, policy: Policy) -> int:
         """Insert a policy row, read it back, and return its id. Needs a permission."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import LabError, MalformedRow
 from lab.kbs.rows import written
+from lab.node import Node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ class GivingBack:
             "keyset": self._keyset,
             "secrets": self._secrets,
             "image": self._image,
+            "host-image": self._host_image,
             "connections": self._connections,
         }
 
@@ -153,6 +155,11 @@ class GivingBack:
 
     def _image(self, loan: Entry) -> str:
         return self._guest_registry.delete(loan.details["repository"], loan.details["digest"])
+
+    def _host_image(self, loan: Entry) -> str:
+        details = loan.details
+        removed = Node(self._host).remove_images(details["repository"], but=details["before"])
+        return f"removed {', '.join(removed)}" if removed else "as found"
 
     def _connections(self, loan: Entry) -> str:
         details = loan.details

@@ -15,6 +15,7 @@ _THINGS = {
     "secret-policy": "policy of the key",
     "keyset-policy": "policy of the keyset",
     "secret": "key",
+    "host-image": "the host's images of",
     "secrets": "keys",
     "connections": "records of launches with the digest",
 }
@@ -23,6 +24,7 @@ _VERIFIED = {
     "file": "comparing its checksum",
     "pod": "watching the API until it was gone",
     "image": "the registry's answer",
+    "host-image": "crictl's list of images",
     "secret-policy": "reading the row again",
     "keyset-policy": "reading the row again",
 }
@@ -33,7 +35,7 @@ def name_of(loan: Entry) -> str:
     details = loan.details
     if "secrets" in details:
         return ", ".join(details["secrets"])
-    for key in ("path", "name", "secret", "keyset", "digest", "id"):
+    for key in ("path", "name", "repository", "secret", "keyset", "digest", "id"):
         if key in details:
             return str(details[key])
     return f"{loan.run}-{loan.number}"
@@ -88,4 +90,6 @@ def _before(kind: str, details: dict[str, Any]) -> str:
     if kind in {"secret-policy", "keyset-policy"}:
         policy = details["policy"]
         return "held to no policy" if policy is None else f"held to policy {policy}"
+    if kind == "host-image":
+        return f"{len(details['before'])} images on the host in all"
     return "there was none"

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.errors import NotProven
-from lab.parsers.crictl import parse_images, parse_sandboxes
+from lab.parsers.crictl import parse_images, parse_sandboxes, parse_used_images
 from lab.parsers.qemu import QemuArguments, parse_cmdline
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lab.host import Host
+    from lab.parsers.crictl import Image
 
 # crictl waits 2 s by default, which a busy containerd exceeds (cri-tools, docs/crictl.md).
 CRICTL = "crictl --timeout 30s -r unix:///run/containerd/containerd.sock"
@@ -37,13 +40,32 @@ class Node:
 
         As the guide looks for them (示例一): `crictl … image ls | grep bitnami/nginx`.
         """
-        repository = repository_of(reference)
         return [
             name
-            for image in parse_images(self._crictl("images -o json"))
-            for name in (*image.repo_tags, *image.repo_digests)
-            if repository_of(name) == repository
+            for image in self._images()
+            for name in image.names
+            if repository_of(name) == repository_of(reference)
         ]
+
+    def image_ids(self) -> list[str]:
+        """Ids of all images in containerd's store."""
+        return [image.id for image in self._images()]
+
+    def remove_images(self, repository: str, *, but: Collection[str]) -> list[str]:
+        """Remove a repository's images from containerd's store, but for these ids, and return their ids.
+
+        One that a running container uses stays: its pod is somebody's.
+        """
+        found = [
+            image
+            for image in self._images()
+            if image.id not in but and any(repository_of(name) == repository for name in image.names)
+        ]
+        used = parse_used_images(self._crictl("ps -o json")) if found else set()
+        unused = [image.id for image in found if used.isdisjoint((image.id, *image.names))]
+        for image in unused:
+            self._crictl("rmi %s", image, reads=False)
+        return unused
 
     def sandboxes(self, namespace: str, name: str, uid: str) -> list[str]:
         """Ids of the pod's sandboxes that containerd knows."""
@@ -73,8 +95,11 @@ class Node:
                 return VirtualMachine(int(path.split("/")[2]), sandbox, arguments)
         return None
 
-    def _crictl(self, command: str, *args: str) -> str:
-        answer = self._host.run(f"{CRICTL} {command}", *args, check=False, reads=True)
+    def _images(self) -> list[Image]:
+        return parse_images(self._crictl("images -o json"))
+
+    def _crictl(self, command: str, *args: str, reads: bool = True) -> str:
+        answer = self._host.run(f"{CRICTL} {command}", *args, check=False, reads=reads)
         if not answer.succeeded:
             raise NotProven(f"containerd does not answer crictl: {answer.stderr.strip()}", owner="C-4.3")
         return answer.stdout

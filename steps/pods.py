@@ -36,7 +36,7 @@ def require_plain_runtime_class(cluster: Cluster, profile: Profile) -> None:
 @when("nginx is started with that RuntimeClass", target_fixture="pod")
 def start_nginx(workloads: Workloads, lab: LabFile, profile: Profile) -> Pod:
     """The guide's example one."""
-    return workloads.start(
+    return workloads.start_unencrypted(
         kind="nginx",
         image=lab.images.nginx or profile.images.nginx,
         runtime_class=profile.kata.plain_runtime_class,

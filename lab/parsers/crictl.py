@@ -16,6 +16,11 @@ class Image:
     repo_tags: tuple[str, ...]
     repo_digests: tuple[str, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name that it has."""
+        return (*self.repo_tags, *self.repo_digests)
+
 
 def parse_images(output: str) -> list[Image]:
     """The images of `crictl images -o json`. Raises LabError for what is not that."""
@@ -26,6 +31,15 @@ def parse_images(output: str) -> list[Image]:
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(f"crictl images gave no list of images: {error!r}") from None
+
+
+def parse_used_images(output: str) -> set[str]:
+    """Ids and names of the images in `crictl ps -o json`. Raises LabError for what is not that."""
+    try:
+        containers = json.loads(output)["containers"] or ()
+        return {name for each in containers for name in (each["imageRef"], each["image"]["image"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LabError(f"crictl ps gave no list of containers: {error!r}") from None
 
 
 def parse_sandboxes(output: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +29,26 @@ POLICY = Policy(("digest",), (), 0, 0, ())
 @dataclass
 class Listing:
     lines: list[str]
+    stdout: str = ""
+    succeeded: bool = True
 
 
 @dataclass
 class FilesHost:
     files: dict[str, bytes] = field(default_factory=dict)
+    # In containerd's store: a name of each id; and the ids that containers run.
+    images: dict[str, str] = field(default_factory=dict)
+    used: list[str] = field(default_factory=list)
 
     def run(self, command: str, *args: str, **_: Any) -> Listing:
+        if "crictl" in command:
+            if command.endswith("rmi %s"):
+                del self.images[args[0]]
+            found = {
+                "images": [{"id": each, "repoTags": [name]} for each, name in self.images.items()],
+                "containers": [{"imageRef": each, "image": {"image": each}} for each in self.used],
+            }
+            return Listing([], json.dumps(found))
         if command.startswith("find"):
             return Listing(sorted((p for p in self.files if p.startswith(args[0])), reverse=True))
         if command.startswith("cp"):
@@ -283,6 +297,24 @@ def test_an_image_of_a_killed_run_is_deleted(bench: Bench) -> None:
     bench.guest_registry.images = {("registry.example/own", "sha256:1"), ("registry.example/own", "sha256:2")}
     assert bench.borrowing("run-2").restore() == 1
     assert bench.guest_registry.images == {("registry.example/own", "sha256:2")}
+
+
+def test_an_image_that_came_to_the_host_is_removed_and_those_of_others_stay(bench: Bench) -> None:
+    bench.host.images = {"sha256:old": "docker.io/bitnami/nginx:1.21"}
+    bench.borrowing("run-1").host_image("docker.io/bitnami/nginx:1.22.0")
+    bench.host.images |= {"sha256:new": "mirror.example/bitnami/nginx:1.22.0", "sha256:2": "docker.io/shop:1"}
+    assert bench.borrowing("run-2").restore() == 1
+    assert sorted(bench.host.images) == ["sha256:2", "sha256:old"]
+    assert bench.record.operations[-1].after == "removed sha256:new"
+
+
+def test_an_image_that_came_to_the_host_stays_where_a_container_runs_it(bench: Bench) -> None:
+    bench.borrowing("run-1").host_image("docker.io/bitnami/nginx:1.22.0")
+    bench.host.images = {"sha256:new": "docker.io/bitnami/nginx:1.22.0"}
+    bench.host.used = ["sha256:new"]
+    assert bench.borrowing("run-2").restore() == 1
+    assert list(bench.host.images) == ["sha256:new"]
+    assert bench.record.operations[-1].after == "as found"
 
 
 def test_a_file_that_is_neither_as_found_nor_backed_up_is_told(bench: Bench) -> None:

@@ -28,7 +28,7 @@ class Seen:
         return self.failed
 
 
-def requests(answers: int, failed: int) -> int:
+def requests(monkeypatch: pytest.MonkeyPatch, answers: int, failed: int) -> int:
     seen = cast("Any", Seen(answers, failed))
     pods = ConfidentialPods(
         lab=seen,
@@ -42,17 +42,21 @@ def requests(answers: int, failed: int) -> int:
         record=MemoryRecord(),
         run="r",
     )
-    pods.launch_of = lambda _pod: seen  # type: ignore[method-assign]
+    monkeypatch.setattr(pods, "launch_of", lambda _pod: seen)
     return pods.requests_at_run_time(POD)
 
 
 @pytest.mark.parametrize(
     ("answers", "failed", "more"), [(1, 0, 0), (3, 0, 2), (0, 0, -1), (1, 2, 0), (4, 2, 3)]
 )
-def test_what_a_launch_asks_beside_its_secret_is_counted(answers: int, failed: int, more: int) -> None:
-    assert requests(answers, failed) == more
+def test_what_a_launch_asks_beside_its_secret_is_counted(
+    monkeypatch: pytest.MonkeyPatch, answers: int, failed: int, more: int
+) -> None:
+    assert requests(monkeypatch, answers, failed) == more
 
 
-def test_a_launch_that_kubelet_repeated_may_have_asked_for_each_secret_or_for_more() -> None:
+def test_a_launch_that_kubelet_repeated_may_have_asked_for_each_secret_or_for_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with pytest.raises(NotProven, match="3 sandboxes made for the pod p, and the KBS answered its launch 2"):
-        requests(2, 2)
+        requests(monkeypatch, 2, 2)

@@ -1,10 +1,11 @@
-"""crictl, reading the lists that the simulated containerd keeps under /var/lib/containerd/simlab."""
+"""crictl, on the lists that the simulated containerd keeps under /var/lib/containerd/simlab."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import re
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Final
 from simlab.machine.tools import control, text
 
 _LISTS: Final = Path("/var/lib/containerd/simlab")
+_SNAPSHOTS: Final = Path("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots")
 _ENDPOINT: Final = "unix:///run/containerd/containerd.sock"
 # cri-tools, cmd/crictl/display.go: columns of at least 20, padded by 3.
 _COLUMN: Final = 20
@@ -51,6 +53,24 @@ def images(options: argparse.Namespace) -> int:
             short = image["id"].removeprefix("sha256:")[:13]
             rows.append((name, tag, short, text.size(int(image["size"]))))
     return _print(text.table(rows, _COLUMN))
+
+
+def remove_images(options: argparse.Namespace) -> int:
+    """Remove images by id or name, with all their names (cri-tools, cmd/crictl/image.go)."""
+    failed = 0
+    for wanted in options.images:
+        found = _read("images")
+        names = [image for image in found if wanted == image["id"] or _matches(image, wanted)]
+        if not names:
+            failed |= _fatal(f"unable to remove the image(s): no such image {wanted}")
+            continue
+        gone = names[0]
+        _write("images", [image for image in found if image is not gone])
+        # containerd collects what no image names any more.
+        shutil.rmtree(_SNAPSHOTS / gone["id"].removeprefix("sha256:")[:12], ignore_errors=True)
+        for name in gone.get("repoTags") or [gone["id"]]:
+            _print(f"Deleted: {name}\n")
+    return failed
 
 
 def containers(options: argparse.Namespace) -> int:
@@ -121,6 +141,12 @@ def _read(name: str) -> list[dict[str, Any]]:
     return found
 
 
+def _write(name: str, items: list[dict[str, Any]]) -> None:
+    new = _LISTS / f"{name}.new"
+    new.write_text(json.dumps(items, indent=1))
+    new.replace(_LISTS / f"{name}.json")
+
+
 def _answers() -> bool:
     """Return whether containerd, a part of the node agent, runs."""
     try:
@@ -181,6 +207,10 @@ def _parse() -> argparse.Namespace:
     image = commands.add_parser("image").add_subparsers(required=True, metavar="COMMAND")
     for holder, names in ((commands, ("images", "img")), (image, ("ls", "list"))):
         listing(holder, names, images).add_argument("filter", nargs="?", metavar="REPOSITORY[:TAG]")
+    for holder, name in ((commands, "rmi"), (image, "rm")):
+        removing = holder.add_parser(name)
+        removing.add_argument("images", nargs="+", metavar="IMAGE")
+        removing.set_defaults(run=remove_images)
     listing(commands, ("ps",), containers).add_argument("--all", "-a", action="store_true")
     sandboxes = listing(commands, ("pods",), pods)
     sandboxes.add_argument("--name", default="", metavar="REGEXP")

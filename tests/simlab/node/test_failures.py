@@ -88,6 +88,8 @@ def test_host_pulls_for_other_runtimes(lab: WholeLab) -> None:
     with lab.pod("runc", PLAIN) as pod:
         pod.runs()
         assert "bitnami/nginx" in lab.run("crictl image ls")
+    assert lab.run("crictl rmi docker.io/bitnami/nginx:1.22.0").startswith("Deleted: docker.io/bitnami/nginx")
+    assert "bitnami/nginx" not in lab.run("crictl image ls")
 
 
 def test_host_pulls_without_cocos_containerd(lab: WholeLab) -> None:
