@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 # What entries of Anolis 8 may name instead of arguments: a variable in /boot/grub2/grubenv.
 KERNEL_OPTIONS = "$kernelopts"
 
+# The boot loader itself, of a machine that starts by EFI; the guide names it.
+EFI_GRUB = "grub2-efi"
+
 
 class Boot:
     """Grub, boot entries and reboots of one host. Every question looks again."""
@@ -48,6 +51,13 @@ class Boot:
         """Grub's packages that are at another version than the guide's."""
         return [each for each in self.grub_packages() if each.evr != self.grub_wanted]
 
+    def grub_faults(self) -> list[str]:
+        """Why grub is not the guide's: EFI's grub is missing, or packages are at another version."""
+        faults = [f"{each.spec} is not at {self.grub_wanted}" for each in self.other_grub_packages()]
+        if not any(each.name.startswith(EFI_GRUB) for each in self.grub_packages()):
+            faults.append(f"no package {EFI_GRUB}* is installed")
+        return faults
+
     def entries(self) -> list[BootEntry]:
         """The boot entries; where grubby leaves grub's own variable in them, with what that stands for."""
         listed = self._host.run("grubby --info=ALL", reads=True).stdout
@@ -67,6 +77,19 @@ class Boot:
         """The boot entries that lack one of the parameters which enable SEV and SME."""
         wanted = self._wanted.kernel_arguments
         return [entry for entry in self.entries() if missing_arguments(entry.arguments, wanted)]
+
+    def lacking_told(self) -> list[str]:
+        """What each of them lacks, and has in its place."""
+        wanted = self._wanted.kernel_arguments
+        names = {word.partition("=")[0] for word in wanted}
+        told = []
+        for entry in self.lacking():
+            found = [
+                word for word in entry.arguments.split() if word.partition("=")[0].replace("-", "_") in names
+            ]
+            has = f"; it has {' '.join(found)}" if found else ""
+            told.append(f"{entry.kernel} lacks {' '.join(missing_arguments(entry.arguments, wanted))}{has}")
+        return told
 
     def has_arguments(self) -> bool:
         """Whether a boot entry has one of those parameters, with whatever value."""

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from lab.errors import LabError, NoSuchHostFile
+from lab.errors import LabError, NoSuchHostFile, NotProven
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lab.host import Host
+    from lab.record import Record
 
 PATH = "/etc/containerd/config.toml"
 CRI = "io.containerd.grpc.v1.cri"
 CRI_IMAGES = "io.containerd.cri.v1.images"
+
+# containerd 1.6, services/server/config/config.go.
+KINDS: dict[str, type] = {"version": int, "disabled_plugins": list, "plugins": dict}
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,18 @@ class ContainerdConfiguration:
 
     @classmethod
     def parse(cls, data: bytes) -> ContainerdConfiguration:
-        """The configuration in `data`. Raises LabError where it is no TOML."""
+        """The configuration in `data`. Raises LabError where containerd would not start with it."""
         try:
             text = data.decode()
-            tomlkit.parse(text)
+            document = tomlkit.parse(text).unwrap()
         except (UnicodeDecodeError, TOMLKitError) as error:
             raise LabError(f"{PATH} on the host is not TOML: {error}") from None
+        for name, kind in KINDS.items():
+            if not isinstance(document.get(name, kind()), kind):
+                raise LabError(
+                    f"{PATH} on the host is not containerd's: "
+                    f"{name} is {document[name]!r}, and no {kind.__name__}"
+                )
         return cls(text)
 
     @classmethod
@@ -48,6 +58,21 @@ class ContainerdConfiguration:
         except NoSuchHostFile:
             return None
         return cls.parse(data) if data.strip() else None
+
+    @classmethod
+    def require(cls, host: Host) -> ContainerdConfiguration:
+        """The host's configuration. Raises NotProven where there is none: clause C-4.1 owns that."""
+        try:
+            found = cls.read(host)
+        except LabError as fault:
+            raise NotProven(str(fault), owner="C-4.1") from None
+        if found is None:
+            raise NotProven(
+                f"containerd has no configuration: {PATH} is missing or empty "
+                "(`containerd config default` prints one)",
+                owner="C-4.1",
+            )
+        return found
 
     @property
     def _document(self) -> dict[str, Any]:
@@ -100,6 +125,20 @@ class ContainerdConfiguration:
         if int(self._document.get("version", 1)) >= 3:
             return "plugins", CRI_IMAGES, "pinned_images", "sandbox"
         return "plugins", CRI, "sandbox_image"
+
+
+def kubernetes_fault(host: Host, record: Record) -> str | None:
+    """Why the host's configuration does not serve Kubernetes; None where it does. Its summary is evidence."""
+    try:
+        configuration = ContainerdConfiguration.require(host)
+    except NotProven as none:
+        return none.cause
+    summary = configuration.summary()
+    record.evidence("containerd's configuration", summary)
+    if configuration.serves_kubernetes:
+        return None
+    disabled = summary["disabled_plugins"]
+    return f"{PATH} turns off the CRI plugin, which Kubernetes needs: disabled_plugins is {disabled}"
 
 
 def _flat(table: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:

@@ -51,10 +51,10 @@ class MemoryEncryption:
         faults = []
         if not log.sev_enabled and log.whole:
             faults.append(f"{witness} begins with the boot and does not say that SEV is enabled")
-        elif not log.sev_enabled and switch is None:
-            faults.append(f"{witness} does not reach back to the boot, and kvm_amd has no parameter sev")
         elif not log.sev_enabled:
             witness = f"kvm_amd's parameter sev, as {witness} does not reach back to the boot"
+        if switch is None:
+            faults.append("kvm_amd is not loaded, or its kernel knows no SEV: it has no parameter sev")
         if switch is False:
             faults.append("kvm_amd's parameter sev is off")
         if not faults:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
 from lab.errors import CommandFailed
-from lab.parsers.repositories import Repository, parse_repositories
+from lab.parsers.repositories import Repository, parse_repository_files
 from lab.parsers.rpm import QUERY_FORMAT, Package, parse_packages
 
 if TYPE_CHECKING:
@@ -47,9 +47,16 @@ class Packages:
 
     def repositories(self) -> list[Repository]:
         """The configured repositories, enabled or not."""
+        return self._repository_files()[0]
+
+    def repository_faults(self) -> list[str]:
+        """What is wrong with repository files that dnf passes over."""
+        return self._repository_files()[1]
+
+    def _repository_files(self) -> tuple[list[Repository], list[str]]:
         # awk ends a file that does not end in a newline; without any file it fails, and there are none.
-        texts = self._host.run("awk 1 /etc/yum.repos.d/*.repo", check=False, reads=True)
-        return parse_repositories(texts.stdout)
+        command = """awk 'FNR == 1 { print "#file " FILENAME } 1' /etc/yum.repos.d/*.repo"""
+        return parse_repository_files(self._host.run(command, check=False, reads=True).stdout)
 
     def add_repository(self, url: str) -> None:
         """Add a repository, or a .repo file, as the guide does."""

@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lab.errors import DeadlineExceeded
+from lab.errors import DeadlineExceeded, NotProven
 from lab.parsers.docker import PS_FORMAT, Container, parse_containers
 from lab.record import Wait
 
@@ -56,6 +56,12 @@ class Registry:
             for each in parse_containers(listed.stdout)
             if published.search(each.ports) or each.name == self.name or _is_registry(each.image)
         ]
+
+    def require_docker(self) -> None:
+        """Raise NotProven where docker's server does not answer: clause C-3.1 owns that."""
+        asked = self._host.run("docker ps --quiet", check=False, reads=True)
+        if not asked.succeeded:
+            raise NotProven(f"docker's server does not answer: {asked.stderr.strip()}", owner="C-3.1")
 
     def running(self) -> list[Container]:
         """Those that are up and publish the port."""

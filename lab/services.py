@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.errors import LabError
+from lab.errors import LabError, NotProven
 
 if TYPE_CHECKING:
     from lab.host import Host
 
 # What `systemctl is-active` prints for a unit that does something now (systemd, unit-name.c's active states).
 RUNNING = {"active", "activating", "reloading", "deactivating"}
+
+# Whether the kernel enforces; without SELinux there is no such file (Linux, security/selinux/selinuxfs.c).
+ENFORCE = "/sys/fs/selinux/enforce"
 
 
 class Services:
@@ -36,6 +39,19 @@ class Services:
         """Whether a unit is active, or on its way to or from it."""
         return self.state(unit) in RUNNING
 
+    def require_running(self, unit: str, owner: str) -> None:
+        """Raise NotProven where a unit is not active: `owner` is the clause that owns that."""
+        state = self.state(unit)
+        if state != "active":
+            raise NotProven(f"{unit} is {state}", owner=owner)
+
     def selinux(self) -> str:
-        """SELinux' mode: Enforcing, Permissive or Disabled."""
-        return self._host.run("getenforce", reads=True).stdout.strip()
+        """SELinux' mode: Enforcing, Permissive or Disabled.
+
+        A system may lack getenforce, which asks no other than the kernel (libselinux, getenforce.c).
+        """
+        asked = self._host.run("getenforce", check=False, reads=True)
+        if asked.succeeded:
+            return asked.stdout.strip()
+        told = self._host.run(f"cat {ENFORCE}", check=False, reads=True).stdout.strip()
+        return {"1": "Enforcing", "0": "Permissive", "": "Disabled"}.get(told, told)

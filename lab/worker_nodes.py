@@ -69,6 +69,11 @@ class WorkerNode:
         return "it has no condition Ready"
 
     @property
+    def cordoned(self) -> bool:
+        """Whether no new pod is scheduled to it."""
+        return bool(self.object.get("spec", {}).get("unschedulable"))
+
+    @property
     def heartbeat(self) -> str:
         """When the kubelet last told its state."""
         times = [each.get("lastHeartbeatTime", "") for each in self.object["status"].get("conditions", [])]
@@ -106,6 +111,15 @@ class WorkerNodes:
     def workers(self) -> list[WorkerNode]:
         """The nodes that the operator installs on."""
         return [node for node in self.all() if node.is_worker(self.label)]
+
+    def labels_told(self) -> str:
+        """What each node has of the worker label."""
+        told = {node.name: node.object["metadata"].get("labels", {}).get(self.label) for node in self.all()}
+        values = (
+            f"{name} {'lacks it' if value is None else f'has it as {value!r}'}"
+            for name, value in told.items()
+        )
+        return f"{self.label} must have an empty value; {', '.join(values) or 'there is no node'}"
 
     def sev_host(self) -> WorkerNode:
         """The node that is the SEV host: the lab file's, else the only worker, else the only node.

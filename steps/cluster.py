@@ -6,6 +6,7 @@ from pytest_bdd import then
 
 from lab.cluster import Cluster
 from lab.profile import Profile
+from lab.services import Services
 from lab.worker_nodes import WorkerNodes, server_release
 
 
@@ -17,28 +18,35 @@ def be_recent(cluster: Cluster, profile: Profile) -> None:
 
 
 @then("the SEV host's node is Ready")
-def be_ready(worker_nodes: WorkerNodes) -> None:
-    """Clause C-5.1."""
+def be_ready(worker_nodes: WorkerNodes, services: Services) -> None:
+    """Clause C-5.1; that its container runtime is up is C-4.3's."""
     node = worker_nodes.sev_host()
+    if node.not_ready:
+        services.require_running("containerd", owner="C-4.3")
     assert node.not_ready is None, f"{node.name}: {node.not_ready}"
+    assert not node.cordoned, f"{node.name} is Ready, but cordoned: kubectl uncordon {node.name}"
 
 
 @then("at least one node carries the worker label with an empty value")
 def label_worker(worker_nodes: WorkerNodes) -> None:
     """Clause C-5.2: the operator selects by the empty value."""
-    assert worker_nodes.workers(), f"no worker among {[node.name for node in worker_nodes.all()]}"
+    assert worker_nodes.workers(), f"no node is a worker: {worker_nodes.labels_told()}"
 
 
 @then("the SEV host's node has at least the profile's memory and vCPUs")
 def have_capacity(worker_nodes: WorkerNodes, profile: Profile) -> None:
     """Clause O-1.1."""
     node = worker_nodes.sev_host()
-    assert node.memory >= profile.cluster.memory * 10**9, f"{node.name} has {node.memory} bytes of memory"
-    assert node.cpus >= profile.cluster.cpus, f"{node.name} has {node.cpus} vCPUs"
+    memory, cpus = profile.cluster.memory, profile.cluster.cpus
+    assert node.memory >= memory * 10**9, (
+        f"{node.name} has {node.memory / 10**9:.1f} GB of memory, and needs {memory}"
+    )
+    assert node.cpus >= cpus, f"{node.name} has {node.cpus} vCPUs, and needs {cpus}"
 
 
 @then("the SEV host's node runs the profile's container runtime")
 def run_on_containerd(worker_nodes: WorkerNodes, profile: Profile) -> None:
     """Clause O-1.2."""
     node = worker_nodes.sev_host()
-    assert node.runtime.startswith(f"{profile.cluster.runtime}://"), f"{node.name} runs {node.runtime}"
+    wanted = profile.cluster.runtime
+    assert node.runtime.startswith(f"{wanted}://"), f"{node.name} runs {node.runtime}, and not {wanted}"

@@ -8,9 +8,9 @@ from pytest_bdd import given, parsers, then
 
 from fixtures.run import Run
 from lab.boot import Boot
-from lab.changes.operator_sdk import installed_version
-from lab.changes.repositories import BaseRelease
-from lab.containerd import ContainerdConfiguration
+from lab.changes.operator_sdk import OperatorSdk
+from lab.changes.repositories import BaseRelease, KernelRepository
+from lab.containerd import PATH, ContainerdConfiguration, kubernetes_fault
 from lab.convergence import Convergence
 from lab.host import Host
 from lab.labfile import LabFile
@@ -36,10 +36,12 @@ def follow_whole_guide(convergence: Convergence) -> None:
 @then("the operating system is the profile's")
 def run_operating_system(machine: Machine, profile: Profile) -> None:
     """Clause P-1.1."""
-    found = machine.operating_system
-    named = found.get("ID"), found.get("VERSION_ID")
-    assert named == (profile.host.id, profile.host.version), (
-        f"the host runs {found.get('PRETTY_NAME', found)}"
+    found, wanted = machine.operating_system, profile.host
+    name, version = found.get("ID"), found.get("VERSION_ID")
+    assert name, f"/etc/os-release is missing or names no system; {profile.operating_system} is wanted"
+    assert (name, version) == (wanted.id, wanted.version), (
+        f"the host runs {found.get('PRETTY_NAME', name)}: /etc/os-release says {name} {version}, "
+        f"and not {wanted.id} {wanted.version}"
     )
 
 
@@ -61,16 +63,18 @@ def run_kernel(machine: Machine, profile: Profile) -> None:
 @then("the running kernel is that of an installed package")
 def run_installed_kernel(machine: Machine, packages: Packages) -> None:
     """Clause P-2.2: compared as RPM does."""
-    kernel, installed = machine.kernel, [package.evr for package in packages.installed("kernel")]
-    assert kernel in installed, f"the running kernel {kernel} is none of {', '.join(map(str, installed))}"
+    # A small image has no package but kernel-core, which is the kernel itself.
+    kernel, found = machine.kernel, {each.evr for each in packages.installed("kernel", "kernel-core")}
+    installed = ", ".join(map(str, sorted(found))) or "none"
+    assert kernel in found, f"the running kernel {kernel} is of no installed package; installed: {installed}"
 
 
 @then("an enabled repository has the URL of the newer kernel's")
 def have_kernel_repository(packages: Packages, lab: LabFile, profile: Profile) -> None:
     """Clause P-2.1."""
     url = lab.sources.kernel_repository or profile.host.kernel_repository
-    having = [each for each in packages.repositories() if each.enabled and url.rstrip("/") in each.urls]
-    assert having, f"no enabled repository has the URL {url}"
+    sight = KernelRepository(packages, url).look()
+    assert sight.holds, f"{url} must be an enabled repository's: {sight.found}"
 
 
 @then("every URL of the BaseOS repository names the older release")
@@ -78,23 +82,24 @@ def have_older_release(run: Run, host: Host, profile: Profile) -> None:
     """Clause P-3.1."""
     sight = BaseRelease(host, profile.host.base_repository, profile.host.base_release).look()
     run.record.evidence(f"URLs in {profile.host.base_repository}", sight.found)
-    assert sight.holds, f"{profile.host.base_repository}: {sight.found}"
+    assert sight.holds, (
+        f"{profile.host.base_repository} must name the release {profile.host.base_release}: {sight.found}"
+    )
 
 
 @then("all of grub's packages are at the profile's version")
 def have_older_grub(boot: Boot) -> None:
     """Clause P-3.2."""
-    assert boot.grub_packages(), "no package of grub is installed"
-    others = [package.spec for package in boot.other_grub_packages()]
-    assert others == [], f"not at {boot.grub_wanted}: {', '.join(others)}"
+    faults = boot.grub_faults()
+    assert faults == [], "; ".join(faults)
 
 
 @then("every boot entry has SEV's kernel parameters")
 def have_parameters(boot: Boot) -> None:
     """Clause P-3.3."""
     assert boot.entries(), "there is no boot entry"
-    lacking = [entry.kernel for entry in boot.lacking()]
-    assert lacking == [], f"without SEV's kernel parameters: {', '.join(lacking)}"
+    lacking = boot.lacking_told()
+    assert lacking == [], "; ".join(lacking)
 
 
 @then("the running kernel has SEV's kernel parameters")
@@ -152,10 +157,13 @@ def permit_all(services: Services) -> None:
 
 
 @then("operator-sdk tells the profile's version")
-def have_operator_sdk(host: Host, profile: Profile) -> None:
-    """Clause C-2.1: it is executed."""
-    found, wanted = installed_version(host), profile.cluster.operator_sdk
-    assert found == wanted, f"operator-sdk is {found or 'not installed, or does not run'}, not {wanted}"
+def have_operator_sdk(host: Host, lab: LabFile, profile: Profile) -> None:
+    """Clause C-2.1: it is executed, and has the checksum that the lab file may name."""
+    change = OperatorSdk(
+        host, profile.cluster.operator_sdk, lab.files.operator_sdk, seconds=lab.timeouts.download
+    )
+    sight = change.look()
+    assert sight.holds, f"{change.looks_at} must be {change.wanted}: {sight.found}"
 
 
 @then("docker is running, and its server answers")
@@ -169,19 +177,19 @@ def run_docker(host: Host, services: Services) -> None:
 @then("containerd has a configuration file that serves Kubernetes")
 def configure_containerd(run: Run, host: Host) -> None:
     """Clause C-4.1: the file that docker's package brings turns the CRI plugin off."""
-    configuration = ContainerdConfiguration.read(host)
-    assert configuration is not None, "containerd has no configuration file"
-    run.record.evidence("containerd's configuration", configuration.summary())
-    assert configuration.serves_kubernetes, "containerd's configuration file disables its CRI plugin"
+    fault = kubernetes_fault(host, run.record)
+    assert fault is None, fault
 
 
 @then("containerd's sandbox image is the guide's mirror of it")
 def name_sandbox_image(run: Run, host: Host, lab: LabFile, profile: Profile) -> None:
     """Clause C-4.2."""
-    configuration = ContainerdConfiguration.read(host)
-    assert configuration is not None, "containerd has no configuration file"
+    configuration = ContainerdConfiguration.require(host)
     run.record.evidence("containerd's configuration", configuration.summary())
-    assert configuration.sandbox_image == (lab.images.pause or profile.cluster.pause_image)
+    found, wanted = configuration.sandbox_image, lab.images.pause or profile.cluster.pause_image
+    assert found == wanted, (
+        f"{PATH} names {found or 'no sandbox image, which leaves it to containerd'}, and not {wanted}"
+    )
 
 
 @then("containerd is running")

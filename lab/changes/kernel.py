@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lab.changes.described import Described
 from lab.errors import LabError
-from lab.parsers.machine import missing_arguments, parse_kernel_arguments
+from lab.parsers.machine import parse_kernel_arguments
 from lab.parsers.rpm import parse_kernel_release
 from lab.provisioning import Sight
 
@@ -109,12 +109,7 @@ class BootArguments(Described):
 
     def look(self) -> Sight:
         """The parameters that each entry lacks."""
-        entries = self._boot.entries()
-        lacking = [
-            f"{entry.kernel} lacks {' '.join(missing)}"
-            for entry in entries
-            if (missing := missing_arguments(entry.arguments, self._arguments))
-        ]
+        entries, lacking = self._boot.entries(), self._boot.lacking_told()
         found = "; ".join(lacking) or f"all of {len(entries)} boot entries have them"
         return Sight(bool(entries) and not lacking, found)
 

@@ -34,6 +34,7 @@ class OperatorSdk(Described):
 
     def __init__(self, host: Host, version: str, source: FileSource | None, *, seconds: float) -> None:
         self.name = f"install operator-sdk {version}"
+        self.wanted = f"operator-sdk {version}" + (f" with SHA-256 {source.sha256}" if source else "")
         self._host = host
         self._version = version
         self._file = FetchedFile(host, "operator-sdk", source, PATH, seconds, mode=0o755) if source else None
@@ -41,7 +42,7 @@ class OperatorSdk(Described):
     def look(self) -> Sight:
         """Its checksum, where the lab file names one, and what it says of itself."""
         version = installed_version(self._host)
-        told = f"version {version}" if version else "does not run"
+        told = f"it tells version {version}" if version else "it does not run"
         if self._file is None:
             return Sight(version == self._version, told)
         file = self._file.look()

@@ -32,7 +32,8 @@ class KernelRepository(Described):
         """An enabled repository has this URL, whatever it is called."""
         having = self._having()
         if not having:
-            return Sight(holds=False, found="no repository has its URL")
+            faults = "".join(f"; {fault}" for fault in self._packages.repository_faults())
+            return Sight(holds=False, found=f"no repository has its URL{faults}")
         enabled = any(each.enabled for each in having)
         return Sight(enabled, f"{having[0].id} {'is enabled' if enabled else 'is there, but disabled'}")
 
@@ -62,22 +63,32 @@ class BaseRelease(Described):
         self._release = release
 
     def look(self) -> Sight:
-        """Every URL of the file names the release; a file without any URL names none."""
+        """Every URL of the file names the release, and one of its repositories is enabled."""
         try:
             text = self._text()
+            repositories = parse_repositories(text)
         except NoSuchHostFile:
             return Sight(holds=False, found="no such file")
-        urls = [url for each in parse_repositories(text) for url in each.urls]
+        except LabError as error:
+            return Sight(holds=False, found=str(error))
+        urls = [url for each in repositories for url in each.urls]
+        holds = bool(urls) and all(self._release in url.split("/") for url in urls)
+        disabled = not any(each.enabled for each in repositories)
+        told = " ".join(urls) or "no URL in it"
         return Sight(
-            bool(urls) and with_release(text, self._release) == text, " ".join(urls) or "no URL in it"
+            holds and not disabled and with_release(text, self._release) == text,
+            f"{told}, and it is disabled" if urls and disabled else told,
         )
 
     def apply(self) -> None:
-        """Edit the file's URLs, and nothing else in it."""
+        """Edit the file's URLs, and nothing else in it: a repository that was disabled stays so."""
         text = self._text()
         edited = with_release(text, self._release)
         if edited == text:
-            raise LabError(f"{self.looks_at} on the host has no URL with a release in it to be changed")
+            raise LabError(
+                f"{self.looks_at} on the host is not changed: {self.look().found}; it needs an enabled "
+                f"repository, and a URL with a release in it, such as {self._release}"
+            )
         keep_backup(self._host, self.looks_at)
         self._host.write_file(self.looks_at, edited.encode("utf-8", "surrogateescape"))
 

@@ -11,6 +11,8 @@ from lab.errors import LabError
 # Where the release stands in a URL: the variable, or a release that somebody put in its place.
 _RELEASE = re.compile(r"(?<=/)(?:\$releasever|\$\{releasever\}|\d+\.\d+)(?=/|$)")
 _PLACE = re.compile(r"\s*(?:baseurl|mirrorlist|metalink)\s*=", re.IGNORECASE)
+# What dnf puts in for this variable: SEV is x86_64's.
+_ARCHITECTURE = re.compile(r"\$(?:basearch\b|\{basearch\})")
 _NO = {"0", "no", "false", "off"}
 
 
@@ -25,16 +27,16 @@ class Repository:
 
 
 def parse_repositories(text: str) -> list[Repository]:
-    """The repositories of one or more .repo files. Raises LabError where they are none."""
+    """The repositories of a .repo file. Raises LabError where it is none."""
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise LabError(f"the host's repository files cannot be read: {error.message}") from None
+        raise LabError(f"it is no repository file: {error.message.splitlines()[0]}") from None
     return [
         Repository(
             name,
-            tuple(url.rstrip("/") for url in _words(section.get("baseurl", ""))),
+            tuple(_ARCHITECTURE.sub("x86_64", url.rstrip("/")) for url in _words(section.get("baseurl", ""))),
             section.get("enabled", "1").strip().lower() not in _NO,
             tuple(_words(section.get("gpgkey", ""))),
         )
@@ -45,6 +47,21 @@ def parse_repositories(text: str) -> list[Repository]:
 
 def _words(value: str) -> list[str]:
     return [word for word in re.split(r"[\s,]+", value) if word]
+
+
+def parse_repository_files(output: str) -> tuple[list[Repository], list[str]]:
+    """The repositories of files, each after a line `#file PATH`, and what is wrong with other files.
+
+    dnf itself passes over a file that it cannot read (dnf 4.7, conf/read.py).
+    """
+    found, faults = [], []
+    for part in re.split(r"^#file ", output, flags=re.MULTILINE)[1:]:
+        path, _, text = part.partition("\n")
+        try:
+            found += parse_repositories(text)
+        except LabError as error:
+            faults.append(f"{path}: {error}")
+    return found, faults
 
 
 def with_release(text: str, release: str) -> str:

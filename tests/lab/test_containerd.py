@@ -1,7 +1,8 @@
 import pytest
 
-from lab.containerd import PATH, ContainerdConfiguration
-from lab.errors import LabError
+from lab.containerd import PATH, ContainerdConfiguration, kubernetes_fault
+from lab.errors import LabError, NotProven
+from lab.record import MemoryRecord
 from tests.lab.said import SayingHost
 
 VERSION_2 = """\
@@ -54,3 +55,27 @@ def test_what_is_no_configuration_is_told() -> None:
     assert ContainerdConfiguration.read(SayingHost(files={PATH: b"\n"}).as_host) is None
     with pytest.raises(LabError, match=r"config\.toml on the host is not TOML"):
         ContainerdConfiguration.read(SayingHost(files={PATH: b"[plugins\n"}).as_host)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "is missing or empty"),
+        ("\n", "is missing or empty"),
+        ("[plugins\n", "is not TOML"),
+        ('version = "two"\n', "version is 'two', and no int"),
+        ('disabled_plugins = "cri"\n', "disabled_plugins is 'cri', and no list"),
+    ],
+)
+def test_a_configuration_that_is_none_is_charged_to_its_own_clause(text: str | None, why: str) -> None:
+    host = SayingHost(files={} if text is None else {PATH: text.encode()}).as_host
+    with pytest.raises(NotProven, match=why) as refused:
+        ContainerdConfiguration.require(host)
+    assert refused.value.owner == "C-4.1"
+    assert why in str(kubernetes_fault(host, MemoryRecord()))
+
+
+def test_the_fault_of_dockers_own_file_is_told_with_what_was_found() -> None:
+    host, record = SayingHost(files={PATH: DOCKERS_OWN.encode()}).as_host, MemoryRecord()
+    assert "disabled_plugins is ['cri']" in str(kubernetes_fault(host, record))
+    assert kubernetes_fault(SayingHost(files={PATH: VERSION_2.encode()}).as_host, record) is None

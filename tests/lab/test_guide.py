@@ -33,7 +33,7 @@ class WholeHost(BootingHost):
     """It hangs for good where the guide warns of it; its repositories are the guide's."""
 
     def run(self, command: str, *args: object, **more: Any) -> Result:
-        self.says["awk 1"] = f"[kernel]\nbaseurl={PROFILE.host.kernel_repository}\n"
+        self.says["awk"] = f"#file x\n[kernel]\nbaseurl={PROFILE.host.kernel_repository}\n"
         self.files[PROFILE.host.base_repository] = (
             b"[BaseOS]\nbaseurl=https://m/anolis/8.5/BaseOS/x86_64/os\n"
         )

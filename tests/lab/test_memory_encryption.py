@@ -98,7 +98,7 @@ def test_a_kernel_that_counts_no_asids_leaves_it_to_the_processor() -> None:
 
 
 def test_silence_of_a_whole_log_is_a_no() -> None:
-    encryption, _ = asked({DMESG: SILENT, CPUID: LEAF, VERSION: "1.42.42\n"})
+    encryption, _ = asked({DMESG: SILENT, SWITCH: "1\n", CPUID: LEAF, VERSION: "1.42.42\n"})
     assert encryption.sev_faults() == ["dmesg begins with the boot and does not say that SEV is enabled"]
     assert encryption.sme_faults() == ["dmesg begins with the boot and does not say that SME is active"]
     assert (encryption.firmware(), encryption.asids()) == (None, None)
@@ -110,12 +110,20 @@ def test_a_switch_that_is_off_contradicts_any_log(log: str) -> None:
     assert "kvm_amd's parameter sev is off" in encryption.sev_faults()
 
 
+@pytest.mark.parametrize("log", [WHOLE, ROLLED])
+def test_a_kvm_that_is_not_loaded_offers_no_sev_whatever_the_log_says(log: str) -> None:
+    encryption, _ = asked({DMESG: log, SWITCH: (1, "No such file")})
+    assert encryption.sev_faults() == [
+        "kvm_amd is not loaded, or its kernel knows no SEV: it has no parameter sev"
+    ]
+
+
 def test_nobody_speaks() -> None:
     encryption, _ = asked(
         {DMESG: (1, "dmesg: read kernel buffer failed"), SWITCH: (1, "No such file"), COMMAND_LINE: "ro\n"}
     )
     assert encryption.sev_faults() == [
-        "dmesg does not reach back to the boot, and kvm_amd has no parameter sev"
+        "kvm_amd is not loaded, or its kernel knows no SEV: it has no parameter sev"
     ]
     assert encryption.sme_faults() == ["the running kernel lacks mem_encrypt=on"]
     assert (encryption.firmware(), encryption.asids()) == (None, None)

@@ -79,3 +79,14 @@ def test_releases_are_compared_as_numbers() -> None:
     assert server_release("v1.9.11") < server_release("1.24")
     with pytest.raises(LabError, match="no version of Kubernetes"):
         server_release("None")
+
+
+def test_a_node_that_takes_no_pods_is_cordoned() -> None:
+    assert not WorkerNode(node("a")).cordoned
+    assert WorkerNode(node("a") | {"spec": {"unschedulable": True}}).cordoned
+
+
+def test_what_each_node_has_of_the_label_is_told(lab_of: Callable[..., LabFile]) -> None:
+    told = nodes(lab_of(SSH), node("a"), node("b", worker="true")).labels_told()
+    assert told == f"{WORKER} must have an empty value; a lacks it, b has it as 'true'"
+    assert nodes(lab_of(SSH)).labels_told().endswith("there is no node")

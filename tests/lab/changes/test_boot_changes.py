@@ -226,3 +226,18 @@ def test_the_whole_way_in_the_guides_order() -> None:
         assert change.look().holds, change.name
     assert (host.boots, told) == (2, ["rebooted", "rebooted"])
     assert all(change.look().holds for change in changes)
+
+
+def test_grub_without_its_efi_image_is_no_boot_loader() -> None:
+    assert boot_of(BootingHost(grub={"grub2-efi-x64": GOOD, "grub2-tools": GOOD})).grub_faults() == []
+    assert boot_of(BootingHost(grub={"grub2-tools": GOOD})).grub_faults() == [
+        "no package grub2-efi* is installed"
+    ]
+    [fault] = boot_of(BootingHost(grub={"grub2-efi-x64": GOOD, "grub2-tools": BAD})).grub_faults()
+    assert fault.startswith("grub2-tools-1:2.02-123")
+    assert fault.endswith(f"is not at {GOOD}")
+
+
+def test_what_a_boot_entry_has_in_place_of_a_parameter_is_told() -> None:
+    [told] = boot_of(BootingHost(arguments="ro mem_encrypt=on kvm-amd.sev=1 kvm_amd.sev=0")).lacking_told()
+    assert told.endswith("lacks kvm_amd.sev=1; it has mem_encrypt=on kvm-amd.sev=1 kvm_amd.sev=0")

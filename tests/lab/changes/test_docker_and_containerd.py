@@ -25,7 +25,7 @@ IMAGE = "docker.io/library/registry:latest"
 
 
 def test_docker_is_installed_from_its_repository() -> None:
-    host = SayingHost({"rpm": "", "yum": "", "awk 1": ""})
+    host = SayingHost({"rpm": "", "yum": "", "awk": ""})
     change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
     assert change.look().found == "not installed: containerd.io docker-ce docker-ce-cli"
     change.apply()
@@ -219,3 +219,11 @@ def test_simple_kbs_is_started_and_waited_for() -> None:
     assert change.look().found == "running: nothing"
     change.apply()
     assert change.look().holds
+
+
+def test_a_docker_that_does_not_answer_is_charged_to_its_own_clause() -> None:
+    Registry(SayingHost({"docker ps --quiet": ""}).as_host, MemoryRecord()).require_docker()
+    silent = SayingHost({"docker ps": (1, "Cannot connect to the Docker daemon")})
+    with pytest.raises(NotProven, match="Cannot connect to the Docker daemon") as refused:
+        Registry(silent.as_host, MemoryRecord()).require_docker()
+    assert refused.value.owner == "C-3.1"

@@ -29,18 +29,18 @@ BASE_TEXT = b"[BaseOS]\nbaseurl=https://m/anolis/$releasever/BaseOS/$basearch/os
 
 
 def with_repository(enabled: str) -> str:
-    return f"[mirrors.openanolis.cn_x]\nname=created\nbaseurl={URL}\nenabled={enabled}\n"
+    return f"#file x.repo\n[mirrors.openanolis.cn_x]\nname=created\nbaseurl={URL}\nenabled={enabled}\n"
 
 
 def test_the_kernel_repository_is_known_by_its_url() -> None:
     host = SayingHost({"rpm": "", "yum": ""})
     change = KernelRepository(Packages(host.as_host, seconds=9), URL)
     assert change.look().found == "no repository has its URL"
-    host.does["yum-config-manager"] = lambda: host.says.update({"awk 1": with_repository("1")})
+    host.does["yum-config-manager"] = lambda: host.says.update({"awk": with_repository("1")})
     change.apply()
     assert f"yum-config-manager --add-repo {URL}" in host.commands
     assert change.look().holds
-    host.says["awk 1"] = with_repository("0")
+    host.says["awk"] = with_repository("0")
     assert change.look().found == "mirrors.openanolis.cn_x is there, but disabled"
     change.apply()
     assert "yum-config-manager --enable mirrors.openanolis.cn_x" in host.commands
@@ -48,7 +48,9 @@ def test_the_kernel_repository_is_known_by_its_url() -> None:
 
 def test_rpm_is_given_the_systems_own_keys_and_no_others() -> None:
     own, others = "file:///etc/pki/rpm-gpg/RPM-GPG-KEY-ANOLIS", "https://example.org/key"
-    host = SayingHost({"awk 1": f"[BaseOS]\ngpgkey={own}\n[other]\ngpgkey={others}\n", "rpm": "", "if": ""})
+    host = SayingHost(
+        {"awk": f"#file x\n[BaseOS]\ngpgkey={own}\n[other]\ngpgkey={others}\n", "rpm": "", "if": ""}
+    )
     host.says["yum"] = ""
     KernelRepository(Packages(host.as_host, seconds=9), URL).apply()
     key = "/etc/pki/rpm-gpg/RPM-GPG-KEY-ANOLIS"
@@ -87,8 +89,33 @@ def test_a_base_repository_that_is_not_there_or_not_to_be_changed_is_told() -> N
     mirror = SayingHost(files={BASE: b"[BaseOS]\nmirrorlist=http://m/\n"})
     change = BaseRelease(mirror.as_host, BASE, "8.5")
     assert change.look().found == "no URL in it"
-    with pytest.raises(LabError, match="no URL with a release in it"):
+    with pytest.raises(LabError, match=r"is not changed: no URL in it; it needs .* a release in it"):
         change.apply()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # The newest of 8, as some mirrors call it, is no 8.5.
+        ("[BaseOS]\nbaseurl=https://m/anolis/8/BaseOS/x86_64/os\n", "https://m/anolis/8/BaseOS/x86_64/os"),
+        ("[BaseOS]\nbaseurl=file:///mnt/iso\n", "file:///mnt/iso"),
+        ("[BaseOS]\nbaseurl=https://m/8.5/os\nenabled = False\n", "https://m/8.5/os, and it is disabled"),
+        ("baseurl=https://m/8.5/os\n", "it is no repository file: File contains no section headers."),
+    ],
+)
+def test_a_base_repository_that_is_not_the_older_releases_is_seen(text: str, found: str) -> None:
+    sight = BaseRelease(SayingHost(files={BASE: text.encode()}).as_host, BASE, "8.5").look()
+    assert (sight.holds, sight.found) == (False, found)
+
+
+def test_a_file_that_dnf_passes_over_hides_no_other() -> None:
+    host = SayingHost({"awk": f"#file /etc/yum.repos.d/a.repo\nbaseurl=x\n{with_repository('1')}"})
+    packages = Packages(host.as_host, seconds=9)
+    assert KernelRepository(packages, URL).look().holds
+    assert KernelRepository(packages, "https://other").look().found == (
+        "no repository has its URL; /etc/yum.repos.d/a.repo: it is no repository file: "
+        "File contains no section headers."
+    )
 
 
 def firewall(host: SayingHost) -> Change:
@@ -121,6 +148,12 @@ def test_what_runs_is_changed_by_one_command(
     assert (change.look().holds, change.look().found) == (False, before.strip())
     change.apply()
     assert (change.look().holds, change.look().found) == (True, after.strip())
+
+
+def test_a_system_without_getenforce_asks_the_kernel() -> None:
+    assert Services(SayingHost().as_host).selinux() == "Disabled"
+    for told, mode in {"1": "Enforcing", "0": "Permissive"}.items():
+        assert Services(SayingHost({"cat /sys/fs/selinux/enforce": told}).as_host).selinux() == mode
 
 
 def test_selinux_that_is_disabled_is_left_alone() -> None:
@@ -189,6 +222,6 @@ def test_operator_sdk_is_held_to_its_checksum(tmp_path: Path) -> None:
 def test_operator_sdk_is_not_fetched_without_a_checksum() -> None:
     host = SayingHost({"operator-sdk version": 'operator-sdk version: "v1.22.0"\n'})
     change = OperatorSdk(host.as_host, "1.23.0", None, seconds=9)
-    assert change.look().found == "version 1.22.0"
+    assert change.look().found == "it tells version 1.22.0"
     with pytest.raises(NotProven, match=r"set files\.operator_sdk in the lab file"):
         change.apply()
