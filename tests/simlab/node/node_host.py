@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simlab import release
 from simlab.machine import kernel
 from simlab.machine.boot import Booted
 from simlab.machine.software import kernels
 from simlab.node.host import Host
-from tests.simlab.node.test_release import fake_artifacts
+from tests.simlab.node import released
 
 if TYPE_CHECKING:
     from simlab.layout import Layout
@@ -19,7 +18,7 @@ PLAIN = "/opt/confidential-containers/share/defaults/kata-containers/configurati
 
 
 def install(layout: Layout) -> Host:
-    release.install(layout, fake_artifacts(layout))
+    released.install(layout)
     (layout.host / "etc").mkdir(parents=True, exist_ok=True)
     (layout.host / "etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
     booted = Booted(kernels.NEW, "mem_encrypt=on kvm_amd.sev=1")

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simlab import artifacts, release
+from simlab import release
 from simlab.layout import Layout
 from simlab.release import paths, versions
+from tests.simlab.node.released import install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,16 +17,8 @@ if TYPE_CHECKING:
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     lab = Layout(tmp_path)
-    release.install(lab, fake_artifacts(lab))
+    install(lab)
     return lab
-
-
-def fake_artifacts(layout: Layout) -> artifacts.Artifacts:
-    built = artifacts.Artifacts(layout.world / "artifacts")
-    built.folder.mkdir(parents=True)
-    for path in (built.firmware, built.kernel_sev, built.kernel, built.initrd_sev, built.image):
-        path.write_bytes(b"release's own " + path.name.encode())
-    return built
 
 
 def on_host(layout: Layout, path: str) -> Path:
@@ -71,7 +64,7 @@ def test_a_second_installation_keeps_the_first_backup_and_brings_the_stock_initr
     on_host(layout, paths.SEV_INITRD).write_bytes(b"the demo's")
     first = config.read_text()
 
-    release.install(layout, artifacts.Artifacts(layout.world / "artifacts"))
+    install(layout)
 
     assert config.read_text() == first
     assert backup.read_text() == "the administrator's own\n"
@@ -81,7 +74,7 @@ def test_a_second_installation_keeps_the_first_backup_and_brings_the_stock_initr
 def test_the_guides_containerd_is_extended_and_backed_up(tmp_path: Path) -> None:
     layout = Layout(tmp_path)
     release.configure_containerd(layout)
-    release.install(layout, fake_artifacts(layout))
+    install(layout)
     config = on_host(layout, paths.CONTAINERD_CONFIG)
     pause = 'sandbox_image = "registry.cn-hangzhou.aliyuncs.com/google_containers/pause:3.1"'
     assert pause in config.read_text()
@@ -93,6 +86,6 @@ def test_an_administrators_configuration_is_backed_up_and_extended(tmp_path: Pat
     config = on_host(layout, paths.CONTAINERD_CONFIG)
     config.parent.mkdir(parents=True)
     config.write_text("version = 2\n")
-    release.install(layout, fake_artifacts(layout))
+    install(layout)
     assert config.with_name("config.toml.bak").read_text() == "version = 2\n"
     assert "runtimes.kata-qemu-sev]" in config.read_text()
