@@ -155,13 +155,23 @@ class RunRecorder(FactRecorder):
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
-        """Take what a fixture for many scenarios does as the session's, whichever asked for it first."""
-        wide = fixturedef.scope in _WIDER_THAN_A_SCENARIO
-        self.for_session += wide
+        """Take what a fixture for many scenarios does as the session's, whichever comes first or last."""
+        if fixturedef.scope not in _WIDER_THAN_A_SCENARIO:
+            return (yield)
+        # Finalizers run in reverse: the fixture's own clean-up comes between these two.
+        fixturedef.addfinalizer(self._leave_session)
+        self._enter_session()
         try:
             return (yield)
         finally:
-            self.for_session -= wide
+            self._leave_session()
+            fixturedef.addfinalizer(self._enter_session)
+
+    def _enter_session(self) -> None:
+        self.for_session += 1
+
+    def _leave_session(self) -> None:
+        self.for_session -= 1
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Generator[None, object, object]:

@@ -40,6 +40,8 @@ def cluster(record):
     record.operation(operation("label the node", changed=False))
     record.finding(Finding("debugging is allowed", "policy 0", "X-2.3"))
     record.version("kubernetes", "v1.24.0")
+    yield
+    record.finding(Finding("files are left", "2 of them"))
 
 @given("a cluster")
 def _(cluster):
@@ -86,11 +88,11 @@ def left(suite: Suite) -> Left:
 def test_facts(left: Left) -> None:
     results = left.results
     tells = left.scenario("Tells much")
-    # What a session-wide fixture does is the session's, though a scenario was the first to ask.
+    # What a session-wide fixture does is the session's, though a scenario was the first or the last to ask.
     assert [(entry.name, entry.step) for entry in results.session.evidence] == [("nodes", None)]
     assert [operation.name for operation in results.session.operations] == ["label the node"]
     assert results.versions["kubernetes"] == "v1.24.0"
-    assert [finding.title for finding in results.session.findings] == ["debugging is allowed"]
+    assert [each.title for each in results.session.findings] == ["debugging is allowed", "files are left"]
 
     assert [(entry.name, entry.step) for entry in tells.evidence] == [
         ("rows", 1),
