@@ -11,6 +11,7 @@ from lab.errors import LabError, MalformedRow, NotProven, Unreachable
 from lab.kbs.database import KbsDatabase
 from lab.kbs.service import Answer, KbsService, OnlineAnswer
 from lab.parsers.docker import parse_network
+from lab.secret import Secret
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from lab.labfile import LabFile
     from lab.profile import Profile
     from lab.record import Record
-    from lab.secret import Secret
 
 # Layers are wrapped with AES-256 (attestation-agent v0.3.0, src/kbc_modules/online_sev_kbc/mod.rs).
 KEY_SIZE = 32
@@ -136,6 +136,10 @@ class Broker:
         elif (size := self.database.secret_size(key)) != KEY_SIZE:
             what = "no base64" if size is None else f"{size} bytes long"
             wrong.append(f"the secret {key} in the KBS's database is {what}, not a key of {KEY_SIZE} bytes")
+        elif (published := self._profile.kbs.published_key) and not self.database.secret_is(
+            key, Secret(published)
+        ):
+            wrong.append(f"the secret {key} in the KBS's database has another value than the published key")
         try:
             keyset = self.database.keyset(keyset_id)
         except MalformedRow as error:

@@ -195,7 +195,7 @@ class Guide:
             record=self._record,
             seconds=lab.timeouts.kbs_built,
         )
-        # Where simple-kbs' own data have the key, K-1.3 brings it.
+        # Where simple-kbs' own data have the key, K-1.3 brings it, and this looks only.
         published = wanted.published_key
         key = (ImageKeyAdded(self._broker, wanted, published),) if published else ()
         return {

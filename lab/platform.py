@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lab.certificates import CertificateError, Roots, pdh_of, verify_chain
-from lab.errors import DeadlineExceeded, NoSuchHostFile, NotProven
+from lab.errors import DeadlineExceeded, HostFileError, NotProven
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -53,7 +53,7 @@ class Platform:
         """Each signature of the exported chain that does not verify, named; or that there is no chain."""
         try:
             chain = self._host.read_file(self._path)
-        except NoSuchHostFile as error:
+        except HostFileError as error:
             return [str(error)]
         report = verify_chain(chain, self._roots)
         self._record.evidence("certificate chain", report.summary())
@@ -89,7 +89,7 @@ class Platform:
         """The PDH in the exported chain. Raises AssertionError where it holds none."""
         try:
             return pdh_of(self._host.read_file(self._path))
-        except (CertificateError, NoSuchHostFile) as error:
+        except (CertificateError, HostFileError) as error:
             raise AssertionError(f"{self._path}: {error}") from None
 
     def reported_pdh(self) -> bytes:

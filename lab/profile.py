@@ -123,7 +123,7 @@ class StockKbs(Section):
     wrap_type: Text
     """What the guest's attestation agent calls AES-256 in counter mode, which wraps a layer's key."""
     published_key: Text | None = None
-    """That key itself, base64, where it is published for tests and the data of simple-kbs lack it."""
+    """That key itself, base64, where it is published for tests: what the database must hold."""
     keyset_id: Text
     """The keyset that lists this key: its `keysetid`."""
     network: Text

@@ -71,11 +71,20 @@ class RemoteFiles:
 
     def read(self, path: str) -> bytes:
         """The content of a file, also of one in /proc, whose size is not known before."""
-        with self._lock, _about(path), self._client.open(path, "rb") as file:
-            size = file.stat().st_size or 0
-            if size:
-                file.prefetch(size)
-            return file.read()
+        with self._lock, _about(path):
+            try:
+                with self._client.open(path, "rb") as file:
+                    size = file.stat().st_size or 0
+                    if size:
+                        file.prefetch(size)
+                    return file.read()
+            except (FileNotFoundError, PermissionError, TimeoutError):
+                raise
+            except OSError:
+                # OpenSSH's server has one word for a folder and for all else.
+                if self.stat(path).is_directory:
+                    raise HostFileError(path, "it is a folder") from None
+                raise
 
     def write_new(self, path: str, data: bytes) -> str:
         """Write `data` to a new file beside `path`, readable by its owner only; its path.

@@ -203,4 +203,5 @@ def have_sevctl(host: Host) -> None:
     """Clause W-2.1."""
     asked = host.run("sevctl --version", check=False, reads=True)
     assert asked.exit_code == 0, f"sevctl does not run: {asked.stderr.strip()}"
-    assert asked.stdout.startswith("sevctl "), asked.stdout
+    said = asked.stdout.strip() or "nothing"
+    assert said.startswith("sevctl "), f"`sevctl --version` tells no version of sevctl's, but: {said}"

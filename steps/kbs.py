@@ -47,8 +47,9 @@ def clear_policies(launch_policies: LaunchPolicies) -> None:
 @then("one container of simple-kbs' server and one of its database are running")
 def find_containers(broker: Broker) -> None:
     """Clause K-1.3."""
-    assert len(broker.servers()) == 1, f"running servers of simple-kbs: {broker.servers()}"
-    assert len(broker.databases()) == 1, f"running databases of simple-kbs: {broker.databases()}"
+    for what, names in (("server", broker.servers()), ("database", broker.databases())):
+        found = ", ".join(names) or "none"
+        assert len(names) == 1, f"one running container should be simple-kbs' {what}, found {found}"
 
 
 @then("simple-kbs answers a request for a launch that it does not know with its own refusal")
@@ -147,7 +148,9 @@ def hold_key_to_launch(launch_policies: LaunchPolicies, confidential_pods: Confi
 @then("the database gives that policy back as it was written")
 def read_policy_back(broker: Broker, profile: Profile, written_policy: int) -> None:
     """Clause A-2.5: a policy that the KBS cannot read counts as none, so it is read back."""
-    assert broker.database.policy_of_secret(profile.kbs.key_id) == written_policy
+    key = profile.kbs.key_id
+    found = broker.database.policy_of_secret(key)
+    assert found == written_policy, f"the secret {key} is held to policy {found}, not {written_policy}"
     assert broker.database.policy_is_valid(written_policy), f"policy {written_policy} is not in force"
 
 

@@ -43,8 +43,12 @@ def boot_initrd(
     kbc: KbcName,
 ) -> None:
     """Clauses W-3.1, W-4.1."""
-    assert confidential_pods.launch_of(pod).vm.qemu.initrd == configuration.initrd
-    assert host.sha256(configuration.initrd) == artefacts.checksum(kbc)
+    booted, pinned = confidential_pods.launch_of(pod).vm.qemu.initrd, artefacts.checksum(kbc)
+    assert booted == configuration.initrd, (
+        f"the VM boots the initrd {booted}, and {configuration.path} names {configuration.initrd}"
+    )
+    found = host.sha256(booted)
+    assert found == pinned, f"{booted} is not the {kbc}-KBC initrd: SHA-256 {found}, pinned {pinned}"
 
 
 @then("its kernel parameters name the online KBC and the KBS's address")
@@ -52,13 +56,16 @@ def name_kbc(confidential_pods: ConfidentialPods, broker: Broker, profile: Profi
     """Clause W-3.2."""
     parameters = confidential_pods.launch_of(pod).vm.qemu.append.split()
     named = [parameter for parameter in parameters if parameter.startswith(f"{KBC_PARAMETER}=")]
-    assert named == [f"{KBC_PARAMETER}={profile.kbc.online.name}::{broker.guest_address}"]
+    wanted = f"{KBC_PARAMETER}={profile.kbc.online.name}::{broker.guest_address}"
+    assert named == [wanted], f"the kernel parameters name {' and '.join(named) or 'no KBC'}, not {wanted}"
 
 
 @then("its kernel parameters name no KBC")
 def name_no_kbc(confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clause W-4.2: a KBC that is named would override the initrd's own."""
-    assert KBC_PARAMETER not in confidential_pods.launch_of(pod).vm.qemu.append
+    append = confidential_pods.launch_of(pod).vm.qemu.append
+    named = [parameter for parameter in append.split() if KBC_PARAMETER in parameter]
+    assert named == [], f"the kernel parameters name {' and '.join(named)}"
 
 
 @then("the node's configuration asks for the launch secret of the offline KBC")
@@ -78,15 +85,19 @@ def boot_configuration(
     """Clause A-2.1."""
     qemu = confidential_pods.launch_of(pod).vm.qemu
     named = (configuration.firmware, configuration.kernel, configuration.initrd)
-    assert (qemu.firmware, qemu.kernel, qemu.initrd) == named
+    booted = (qemu.firmware, qemu.kernel, qemu.initrd)
+    assert booted == named, f"the VM was started with {booted}, and {configuration.path} names {named}"
 
 
 @then("its firmware, kernel and initrd are the files that the lab file pins")
 def be_pinned(artefacts: Artefacts, configuration: KataConfiguration) -> None:
     """Clause A-2.1: a digest of other files would be no expectation."""
-    assert artefacts.differs("firmware", configuration.firmware) is None
-    assert artefacts.differs("kernel", configuration.kernel) is None
-    assert artefacts.differs("initrd", configuration.initrd) is None
+    differences = [
+        artefacts.differs("firmware", configuration.firmware),
+        artefacts.differs("kernel", configuration.kernel),
+        artefacts.differs("initrd", configuration.initrd),
+    ]
+    assert differences == [None] * 3, "; ".join(filter(None, differences))
 
 
 @then("its command line ends in its configuration's kernel parameters")
@@ -108,7 +119,8 @@ def know_launch(confidential_pods: ConfidentialPods, configuration: KataConfigur
 @then("its launch digest is the known one")
 def repeat_digest(confidential_pods: ConfidentialPods, known_launch: Launch, pod: Pod) -> None:
     """Clause A-2.6: the same inputs measure to the same digest."""
-    assert confidential_pods.launch_of(pod).digest == known_launch.digest
+    found = confidential_pods.launch_of(pod).digest
+    assert found == known_launch.digest, f"the launch measures to {found}, not {known_launch.digest}"
 
 
 @then("the KBS recorded two connections with different symmetric keys")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.changes.described import Described
-from lab.errors import LabError
+from lab.errors import LabError, MalformedRow
 from lab.provisioning import Sight
 from lab.secret import Secret
 
@@ -34,12 +34,19 @@ class ImageKeyAdded(Described):
         self._key = Secret(key)
 
     def look(self) -> Sight:
-        """What is wrong with them."""
+        """Whether they are there; what they are worth is clause K-1.4's business."""
+        database, key_id, keyset_id = self._broker.database, self._wanted.key_id, self._wanted.keyset_id
         try:
-            wrong = self._broker.wrong_stock()
+            key = database.secret_exists(key_id)
+            keyset = database.keyset(keyset_id)
+        except MalformedRow as error:
+            return Sight(key, str(error))
         except LabError as error:
             return Sight(holds=False, found=str(error))
-        return Sight(not wrong, "; ".join(wrong) or "both are there")
+        listed = keyset is not None and key_id in keyset.keys
+        missing = [] if key else [f"no secret {key_id}"]
+        missing += [] if listed else [f"no keyset {keyset_id} that lists it"]
+        return Sight(not missing, ", ".join(missing) or "both are there")
 
     def apply(self) -> None:
         """Add what is missing."""

@@ -56,6 +56,11 @@ class KbsDatabase:
         rows = self._read(statement, secret_id)
         return _optional(rows[0]["size"]) if rows else None
 
+    def secret_is(self, secret_id: str, value: Secret) -> bool:
+        """Whether a secret's base64 stands for the same bytes as `value`'s. The secret stays there."""
+        statement = "SELECT id FROM secrets WHERE secret_id = %s AND FROM_BASE64(secret) = FROM_BASE64(%s)"
+        return bool(self._read(statement, secret_id, value))
+
     def policy_of_secret(self, secret_id: str) -> int | None:
         """The id of the policy on a secret, or None. Raises LabError where there is no such secret."""
         rows = self._read("SELECT polid FROM secrets WHERE secret_id = %s", secret_id)

@@ -127,6 +127,11 @@ def test_what_is_not_there_is_told(host: Host, tmp_path: Path) -> None:
     host.remove_file(absent)
 
 
+def test_a_folder_is_told_where_a_file_is_meant(host: Host, tmp_path: Path) -> None:
+    with pytest.raises(HostFileError, match="it is a folder"):
+        host.read_file(str(tmp_path))
+
+
 def test_a_directory_is_made_with_its_parents_once(host: Host, tmp_path: Path) -> None:
     path = tmp_path / "a" / "b"
     host.make_directory(str(path), mode=0o700)

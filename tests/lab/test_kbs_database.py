@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DIGEST = "zXCcJ0GZ2wTMdHVuBsLuXAm2ZOHnz4bKfZ4L0kFyUmQ="
 POLICY = Policy((DIGEST, "b'\"%s"), (0, 7), 1, 2, (10,))
 
+# simple-kbs 0.1.1, db/initial-data.sql
+STOCK_KEY = "RcHGava52DPvj1uoIk/NVDYlwxi0A6yyIZ8ilhEX3X4="
+
 needs_mariadb = pytest.mark.skipif(
     not all(path.exists() for path in (SERVER, *SYSTEM_TABLES)),
     reason="no mariadbd on this machine (package mariadb-server-core)",
@@ -82,8 +85,13 @@ def test_the_stock_key_and_keyset_are_read(database: KbsDatabase) -> None:
 def test_a_key_is_measured_and_stays_where_it_is(database: KbsDatabase, mariadb: MariaDbPeer) -> None:
     assert database.secret_size("key_id1") == 32
     assert database.secret_size("key_id2") is None
+    assert database.secret_is("key_id1", Secret(STOCK_KEY))
+    mariadb.execute("UPDATE secrets SET secret = TO_BASE64(REPEAT('A', 32)) WHERE secret_id = 'key_id1'")
+    assert database.secret_size("key_id1") == 32
+    assert not database.secret_is("key_id1", Secret(STOCK_KEY))
     mariadb.execute("UPDATE secrets SET secret = 'no base64!' WHERE secret_id = 'key_id1'")
     assert database.secret_size("key_id1") is None
+    assert not database.secret_is("key_id1", Secret(STOCK_KEY))
 
 
 @needs_mariadb

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from lab.errors import DeadlineExceeded, NotProven
+from lab.errors import DeadlineExceeded, HostFileError, NotProven
 from lab.execution import Result
 from lab.platform import Platform
 from lab.record import MemoryRecord
@@ -18,7 +18,7 @@ PARTS = parts(Keys())
 class SevctlHost:
     """A host whose `sevctl` does what it is told; counts how often it is asked."""
 
-    def __init__(self, outcome: int | DeadlineExceeded, exported: bytes = b"") -> None:
+    def __init__(self, outcome: int | DeadlineExceeded, exported: bytes | HostFileError = b"") -> None:
         self.outcome = outcome
         self.exported = exported
         self.asked = 0
@@ -30,6 +30,8 @@ class SevctlHost:
         return Result(command, self.outcome, chain(PARTS), b"said on stderr", 0.1)
 
     def read_file(self, _: str) -> bytes:
+        if isinstance(self.exported, HostFileError):
+            raise self.exported
         return self.exported
 
 
@@ -67,6 +69,11 @@ def test_a_platform_that_gives_none_is_not_asked_again(
             asked.reported_pdh()
         assert reason.value.owner == owner
     assert host.asked == 1
+
+
+def test_a_chain_that_cannot_be_read_is_no_good_chain() -> None:
+    broken = platform(SevctlHost(0, HostFileError("/opt/sev/cert_chain.cert", "it is a folder")))
+    assert broken.broken_links() == ["/opt/sev/cert_chain.cert on the host: it is a folder"]
 
 
 def test_the_pdh_of_another_platform_is_told_by_both_fingerprints() -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from lab.changes.image_key import ImageKeyAdded
-from lab.errors import Unreachable
+from lab.errors import MalformedRow, Unreachable
 from lab.kbs.rows import Keyset
 from lab.profile import StockKbs
 from lab.secret import Secret
@@ -33,6 +33,7 @@ WANTED = StockKbs(
 class TwoTables:
     secrets: dict[str, Secret] = field(default_factory=dict)
     keysets: dict[str, list[str]] = field(default_factory=dict)
+    malformed: tuple[str, ...] = ()
 
     def secret_exists(self, key_id: str) -> bool:
         return key_id in self.secrets
@@ -41,6 +42,8 @@ class TwoTables:
         self.secrets |= values
 
     def keyset(self, keyset_id: str) -> Keyset | None:
+        if keyset_id in self.malformed:
+            raise MalformedRow("keysets.kskeys of KEYSET-1 holds '[', which is no JSON list")
         return Keyset(keyset_id, tuple(self.keysets[keyset_id]), None) if keyset_id in self.keysets else None
 
     def insert_keyset(self, keyset_id: str, keys: list[str], policy: int | None) -> None:
@@ -54,9 +57,6 @@ class TwoTables:
 @dataclass
 class Broker:
     database: TwoTables
-
-    def wrong_stock(self) -> list[str]:
-        return [] if WANTED.key_id in self.database.secrets else ["no secret"]
 
 
 def change(database: TwoTables) -> ImageKeyAdded:
@@ -81,8 +81,16 @@ def test_the_key_and_its_place_in_the_keyset_are_added(
 
 def test_a_key_that_is_there_keeps_its_value() -> None:
     database = TwoTables({"default/key/a": Secret("another")}, {"KEYSET-1": ["default/key/a"]})
-    change(database).apply()
+    made = change(database)
+    assert made.look().holds
+    made.apply()
     assert database.secrets == {"default/key/a": Secret("another")}
+
+
+def test_a_keyset_that_nobody_can_read_is_left_to_its_owner() -> None:
+    made = change(TwoTables({"default/key/a": Secret("another")}, malformed=("KEYSET-1",)))
+    assert made.look().holds
+    assert "no JSON list" in made.look().found
 
 
 def test_no_text_of_the_change_shows_the_key() -> None:
@@ -93,8 +101,8 @@ def test_no_text_of_the_change_shows_the_key() -> None:
 def test_a_database_that_does_not_answer_has_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     made = change(TwoTables())
 
-    def silent(_: Broker) -> list[str]:
+    def silent(*_: object) -> bool:
         raise Unreachable("the database", "connection refused")
 
-    monkeypatch.setattr(Broker, "wrong_stock", silent)
+    monkeypatch.setattr(TwoTables, "secret_exists", silent)
     assert made.look().found == "the database: connection refused"
