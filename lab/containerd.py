@@ -111,6 +111,20 @@ class ContainerdConfiguration:
         """Every value by its path, tables joined by dots."""
         return dict(_flat(self._document, ""))
 
+    @property
+    def has_plugins(self) -> bool:
+        """Whether somebody set plugins up in it, such as runtimes; docker's own file has none."""
+        return bool(self._document.get("plugins"))
+
+    def serving_kubernetes(self) -> ContainerdConfiguration:
+        """The same configuration with the CRI plugin on."""
+        document = tomlkit.parse(self.text)
+        disabled: Any = document.get("disabled_plugins")
+        for name in ("cri", CRI):
+            while name in disabled:
+                disabled.remove(name)
+        return ContainerdConfiguration(tomlkit.dumps(document))
+
     def with_sandbox_image(self, reference: str) -> ContainerdConfiguration:
         """The same configuration with another pause image."""
         document = tomlkit.parse(self.text)

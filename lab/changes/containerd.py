@@ -37,11 +37,15 @@ class ContainerdConfigured(Described):
         return Sight(serves, "a configuration" if serves else "a configuration that disables the CRI plugin")
 
     def apply(self) -> None:
-        """Put its own default there, in one piece."""
-        default = self._host.run("containerd config default").stdout_bytes
-        ContainerdConfiguration.parse(default)
+        """Put its own default there, in one piece; what somebody set up keeps all but the switch."""
+        present = ContainerdConfiguration.read(self._host)
+        if present is not None and present.has_plugins:
+            wanted = present.serving_kubernetes().text.encode()
+        else:
+            wanted = self._host.run("containerd config default").stdout_bytes
+            ContainerdConfiguration.parse(wanted)
         keep_backup(self._host, PATH)
-        self._host.write_file(PATH, default)
+        self._host.write_file(PATH, wanted)
         self._restart()
 
 

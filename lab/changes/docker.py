@@ -80,6 +80,7 @@ class RegistryStarted(Described):
             raise LabError(f"a container publishes port {self._registry.port}, and no registry answers there")
         if stopped:
             self._host.run("docker start %s", stopped[-1].id)
+            self.undone_by = f"docker stop {stopped[-1].name}"
         else:
             self._host.run(
                 "docker run -itd -p %s:5000 --name %s %s",

@@ -42,7 +42,7 @@ class OperatorSdk(Described):
     def look(self) -> Sight:
         """Its checksum, where the lab file names one, and what it says of itself."""
         version = installed_version(self._host)
-        told = f"it tells version {version}" if version else "it does not run"
+        told = f"`operator-sdk version` tells {version}" if version else "`operator-sdk version` does not run"
         if self._file is None:
             return Sight(version == self._version, told)
         file = self._file.look()

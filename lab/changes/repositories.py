@@ -41,6 +41,7 @@ class KernelRepository(Described):
         """As the guide does; its packages are signed with the system's own key, which rpm must know."""
         if having := self._having():
             self._packages.enable_repository(having[0].id)
+            self.undone_by = f"yum-config-manager --disable {having[0].id}"
         else:
             self._packages.add_repository(self._url + "/")
         self._packages.trust_own_keys()

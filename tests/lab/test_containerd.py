@@ -1,6 +1,6 @@
 import pytest
 
-from lab.containerd import PATH, ContainerdConfiguration, kubernetes_fault
+from lab.containerd import CRI, PATH, ContainerdConfiguration, kubernetes_fault
 from lab.errors import LabError, NotProven
 from lab.record import MemoryRecord
 from tests.lab.said import SayingHost
@@ -79,3 +79,13 @@ def test_the_fault_of_dockers_own_file_is_told_with_what_was_found() -> None:
     host, record = SayingHost(files={PATH: DOCKERS_OWN.encode()}).as_host, MemoryRecord()
     assert "disabled_plugins is ['cri']" in str(kubernetes_fault(host, record))
     assert kubernetes_fault(SayingHost(files={PATH: VERSION_2.encode()}).as_host, record) is None
+
+
+def test_the_plugin_is_turned_on_and_the_runtimes_stay() -> None:
+    off = VERSION_2.replace("[]", f'["io.containerd.internal.v1.opt", "cri", "{CRI}"]')
+    configuration = ContainerdConfiguration.parse(off.encode())
+    assert (configuration.serves_kubernetes, configuration.has_plugins) == (False, True)
+    edited = configuration.serving_kubernetes()
+    assert edited.serves_kubernetes
+    assert edited.text == VERSION_2.replace("[]", '["io.containerd.internal.v1.opt"]')
+    assert not ContainerdConfiguration.parse(DOCKERS_OWN.encode()).has_plugins

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from simlab.machine.software import programs
 from simlab.machine.system import grub
 from simlab.machine.system.package import Package
 
@@ -55,5 +56,11 @@ def packages(release: str) -> list[Package]:
         package("grub2-tools", support, 9_000_000, *tools),
         package("grub2-tools-efi", support, 2_500_000, *tools),
         package("grub2-tools-extra", support, 5_000_000, *tools, "grub2-tools"),
-        package("grub2-tools-minimal", support, 700_000, "grub2-common"),
+        package(
+            "grub2-tools-minimal",
+            support,
+            700_000,
+            "grub2-common",
+            files=programs.program("grub2-editenv", "grub2_editenv"),
+        ),
     ]

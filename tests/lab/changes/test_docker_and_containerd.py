@@ -67,18 +67,24 @@ def test_a_registry_is_a_container_that_is_up_and_its_answer(
 
 
 @pytest.mark.parametrize(
-    ("containers", "command"),
+    ("containers", "command", "undone"),
     [
-        (OTHER, f"docker run -itd -p 5000:5000 --name conformance-registry {IMAGE}"),
-        (STOPPED, "docker start c1"),
+        (
+            OTHER,
+            f"docker run -itd -p 5000:5000 --name conformance-registry {IMAGE}",
+            "docker rm --force conformance-registry",
+        ),
+        (STOPPED, "docker start c1", f"docker stop {STOPPED.rsplit(maxsplit=1)[-1]}"),
     ],
 )
-def test_a_registry_is_started_or_made(containers: str, command: str) -> None:
+def test_a_registry_is_started_or_made(containers: str, command: str, undone: str) -> None:
     bound = '{"5000/tcp":[{"HostIp":"","HostPort":"5000"}]}'
     host = SayingHost({"docker ps": containers, "curl": (7, "Connection refused"), "docker inspect": bound})
     host.does[command] = lambda: host.says.update({"docker ps": UP, "curl": ANSWER})
-    registry_of(host).apply()
+    change = registry_of(host)
+    change.apply()
     assert command in host.commands
+    assert change.undone_by == undone
     assert registry_of(host).look().holds
 
 
@@ -116,6 +122,14 @@ def test_containerds_default_takes_the_place_of_dockers_file_and_no_other() -> N
     assert (host.files[PATH].decode(), restarts, change.look().holds) == (DEFAULT, ["x"], True)
     own = SayingHost(files={PATH: b"version = 2\n# the lab's own\n"})
     assert ContainerdConfigured(own.as_host, lambda: None).look().holds
+
+
+def test_a_configuration_with_runtimes_keeps_them_when_the_plugin_is_turned_on() -> None:
+    runtimes = "version = 2\ndisabled_plugins = []\n" + DEFAULT.partition("\n")[2]
+    off = runtimes.replace("[]", '["cri"]', 1)
+    host = SayingHost({"if [ -e": ""}, files={PATH: off.encode()})
+    ContainerdConfigured(host.as_host, lambda: None).apply()
+    assert host.files[PATH].decode() == runtimes
 
 
 def test_what_containerd_prints_is_checked_before_it_is_written() -> None:

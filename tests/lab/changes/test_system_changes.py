@@ -44,6 +44,7 @@ def test_the_kernel_repository_is_known_by_its_url() -> None:
     assert change.look().found == "mirrors.openanolis.cn_x is there, but disabled"
     change.apply()
     assert "yum-config-manager --enable mirrors.openanolis.cn_x" in host.commands
+    assert change.undone_by == "yum-config-manager --disable mirrors.openanolis.cn_x"
 
 
 def test_rpm_is_given_the_systems_own_keys_and_no_others() -> None:
@@ -222,6 +223,6 @@ def test_operator_sdk_is_held_to_its_checksum(tmp_path: Path) -> None:
 def test_operator_sdk_is_not_fetched_without_a_checksum() -> None:
     host = SayingHost({"operator-sdk version": 'operator-sdk version: "v1.22.0"\n'})
     change = OperatorSdk(host.as_host, "1.23.0", None, seconds=9)
-    assert change.look().found == "it tells version 1.22.0"
+    assert change.look().found == "`operator-sdk version` tells 1.22.0"
     with pytest.raises(NotProven, match=r"set files\.operator_sdk in the lab file"):
         change.apply()

@@ -35,6 +35,11 @@ def patiently(command: str) -> str:
         ("dmesg | grep -i sme", "[    1.863927] AMD Memory Encryption Features active: SME"),
         ("dmesg | grep -ic 'sev.*255 asids'", "1"),
         ("nproc", "4"),
+        ("grub2-editenv - list | grep -c ^kernelopts=.*kvm_amd.sev=1", "1"),
+        (
+            "grub2-editenv - set a='b c=d' && grub2-editenv - list | tail -1; grub2-editenv - unset a",
+            "a=b c=d",
+        ),
         ("getenforce", "Disabled"),
         ("sudo -n id -u", "0"),
         ("/usr/libexec/platform-python -c 'print(1)'", "1"),
