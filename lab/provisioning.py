@@ -11,6 +11,8 @@ from lab.errors import LabError, NotPermitted, NotProven, Unreachable
 from lab.record import Operation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lab.labfile import Permissions
     from lab.record import Record
 
@@ -67,8 +69,17 @@ class Change(Protocol):
 class Provisioning:
     """Brings changes about in one mode, and enters each in the ledger."""
 
-    def __init__(self, *, mode: Mode, permissions: Permissions, record: Record) -> None:
+    def __init__(
+        self,
+        *,
+        mode: Mode,
+        permissions: Permissions,
+        record: Record,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`before` is called before each change, and raises LabError where none may be made now."""
         self.mode = mode
+        self._before = before
         self._permissions = permissions
         self._record = record
         self._settled: set[str] = set()
@@ -96,6 +107,7 @@ class Provisioning:
                 if self.mode is Mode.CHECK:
                     self._enter(change, before, before, started)
                 raise refusal
+            self._before()
             self._apply(change, before, started)
             after = self._look(change)
         useless = "" if after.holds else f"made, but afterwards {after.found}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from lab.changes.kbs import KbsSource
+
 if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.host import Host
@@ -25,7 +27,10 @@ def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Reco
         record.version(f"kubelet on {name}", info["kubeletVersion"])
         record.version(f"container runtime on {name}", info["containerRuntimeVersion"])
     images = host.run("docker ps --format '{{.Names}} {{.Image}}'", check=False, reads=True).stdout
-    record.version("simple-kbs", _match(rf"{profile.kbs.server_container}\S* (\S+)", images))
+    image = _match(rf"{profile.kbs.server_container}\S* (\S+)", images)
+    # docker compose builds the image, and gives it no tag: what it was built from is the checkout.
+    tag = KbsSource(host, profile.kbs).tag() or "unknown"
+    record.version("simple-kbs", f"{tag} (image {image})")
     record.version("simple-kbs' database", _match(rf"{profile.kbs.database_container}\S* (\S+)", images))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,10 @@ class RunFolder:
     def latest(self) -> Path:
         """The name under which the newest run is found."""
         return self.path.parent.parent / LATEST
+
+    def discard(self) -> None:
+        """Remove the folder of a run that did not come about."""
+        shutil.rmtree(self.path)
 
     def publish(self) -> None:
         """Make this run the latest, in one step: whoever looks sees the old run or the new one."""

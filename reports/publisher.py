@@ -111,17 +111,24 @@ class Publisher:
             return (yield)
         finally:
             self._workers.stop()
-            self.run.close()
-            session.exitstatus = self._exit_code(int(exitstatus))
-            results = self.run.results(
-                exit_code=session.exitstatus,
-                arguments=[self._redactor(str(a)) for a in self._config.invocation_params.args],
-            )
-            complete_allure(self.folder.allure, results.scenarios)
-            write(results, self.folder.path)
-            self.folder.drop_journals()
-            self.folder.publish()
-            self._display.end(results, os.path.relpath(self.folder.latest / PAGE))
+            if exitstatus == pytest.ExitCode.USAGE_ERROR:
+                # Such as a mistake in -k: pytest says it, and there is no run to tell of.
+                self.folder.discard()
+            else:
+                self._close(session, exitstatus)
+
+    def _close(self, session: pytest.Session, exitstatus: int) -> None:
+        self.run.close()
+        session.exitstatus = self._exit_code(int(exitstatus))
+        results = self.run.results(
+            exit_code=session.exitstatus,
+            arguments=[self._redactor(str(a)) for a in self._config.invocation_params.args],
+        )
+        complete_allure(self.folder.allure, results.scenarios)
+        write(results, self.folder.path)
+        self.folder.drop_journals()
+        self.folder.publish()
+        self._display.end(results, os.path.relpath(self.folder.latest / PAGE))
 
     def _exit_code(self, pytest_says: int) -> int:
         """0 only when all that was selected is proved; what pytest says of usage and interruptions stays."""

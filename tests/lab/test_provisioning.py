@@ -175,3 +175,18 @@ def test_what_a_scenario_undid_is_given_back_and_does_not_count_as_changed() -> 
         ("borrowed", True),
         ("convergence", True),
     ]
+
+
+def test_nothing_is_changed_where_what_comes_first_refuses() -> None:
+    def refuse() -> None:
+        raise NotProven("another run works on this host")
+
+    record = MemoryRecord()
+    changes = Provisioning(mode=Mode.APPLY, permissions=Permissions(), record=record, before=refuse)
+    there, missing = Switch(on=True), Switch(on=False)
+    missing.name = "turn the other switch"
+    changes.ensure(there)
+    with pytest.raises(NotProven, match="another run works on this host"):
+        changes.ensure(missing)
+    assert missing.applied == 0
+    assert [entry.name for entry in record.operations] == [there.name]

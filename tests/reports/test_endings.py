@@ -114,6 +114,17 @@ def test_the_first_failure_may_stop_the_run(suite: Suite) -> None:
     assert left.scenario("b").reason == "never ran: the run stopped before it"
 
 
+def test_a_mistake_in_an_argument_is_told_and_leaves_no_run(suite: Suite) -> None:
+    suite.write("Feature: f\n\n  Scenario: a\n    Then it holds\n")
+    with suite.start("-k", "a and (") as process:
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "Wrong expression passed to '-k': a and (" in output
+    assert "never ran" not in output
+    assert list((suite.path / "reports" / "runs").iterdir()) == []
+    assert not (suite.path / "reports" / "latest").exists()
+
+
 WORKERS = """\
 Feature: Workers
 
