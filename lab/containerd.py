@@ -52,20 +52,23 @@ class ContainerdConfiguration:
 
     @classmethod
     def read(cls, host: Host) -> ContainerdConfiguration | None:
-        """The host's configuration; None where there is none, or an empty file."""
+        """The host's configuration; None where there is none, or an empty file.
+
+        Raises NotProven where containerd would not start with it: clause C-4.1 owns that.
+        """
         try:
             data = host.read_file(PATH)
         except NoSuchHostFile:
             return None
-        return cls.parse(data) if data.strip() else None
+        try:
+            return cls.parse(data) if data.strip() else None
+        except LabError as fault:
+            raise NotProven(str(fault), owner="C-4.1") from None
 
     @classmethod
     def require(cls, host: Host) -> ContainerdConfiguration:
         """The host's configuration. Raises NotProven where there is none: clause C-4.1 owns that."""
-        try:
-            found = cls.read(host)
-        except LabError as fault:
-            raise NotProven(str(fault), owner="C-4.1") from None
+        found = cls.read(host)
         if found is None:
             raise NotProven(
                 f"containerd has no configuration: {PATH} is missing or empty "

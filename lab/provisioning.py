@@ -170,7 +170,7 @@ class Provisioning:
             if self.mode is Mode.CHECK:
                 unknown = Sight(holds=False, found=told)
                 self._enter(change, unknown, unknown, time.monotonic())
-            self._fail(change, told, None)
+            self._fail(change, told, failure.owner if isinstance(failure, NotProven) else None)
 
     def _apply(self, change: Change, before: Sight, started: float) -> None:
         try:

@@ -9,8 +9,10 @@ from lab.changes.docker import DockerInstalled, RegistryStarted
 from lab.changes.kbs import KbsCheckout, KbsSource, KbsStarted
 from lab.containerd import PATH
 from lab.errors import DeadlineExceeded, LabError, NotProven
+from lab.labfile import Permissions
 from lab.packages import Packages
 from lab.profile import StockKbs
+from lab.provisioning import Mode, Provisioning
 from lab.record import MemoryRecord
 from lab.registry import Registry
 from tests.lab.said import SayingHost
@@ -241,3 +243,12 @@ def test_a_docker_that_does_not_answer_is_charged_to_its_own_clause() -> None:
     with pytest.raises(NotProven, match="Cannot connect to the Docker daemon") as refused:
         Registry(silent.as_host, MemoryRecord()).require_docker()
     assert refused.value.owner == "C-3.1"
+
+
+def test_a_file_that_is_no_toml_is_charged_to_its_own_clause() -> None:
+    host = SayingHost(files={PATH: b"[plugins\n"}).as_host
+    everything = Permissions(**dict.fromkeys(Permissions.model_fields, True))
+    provisioning = Provisioning(mode=Mode.APPLY, permissions=everything, record=MemoryRecord())
+    with pytest.raises(NotProven, match=r"cannot be looked at: .* is not TOML") as refused:
+        provisioning.ensure(SandboxImage(host, "mirror/pause:3.1", lambda: None))
+    assert refused.value.owner == "C-4.1"
