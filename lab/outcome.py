@@ -79,6 +79,9 @@ FINAL_AT_LAUNCH = (
 
 NO_SANDBOX = "FailedCreatePodSandBox"
 
+# containerd 1.6, diff/apply/apply.go: the host itself tries to unpack an encrypted layer. No pull heals that.
+HOST_PULLS = "failed to get stream processor for"
+
 # client-go puts it before a message after ten similar events (tools/record/events_cache.go).
 COMBINED = "(combined from similar events): "
 
@@ -129,5 +132,7 @@ def failed_launches(events: list[dict[str, Any]]) -> int:
 
 
 def refused_for_good(_pod: Pod, stage: Stage, message: str) -> bool:
-    """Whether a refusal cannot heal, judged by its text alone: a failing pull always may."""
+    """Whether a refusal cannot heal, judged by its text alone: a failing pull in the guest always may."""
+    if stage is Stage.IMAGE:
+        return HOST_PULLS in message
     return stage is Stage.LAUNCH and any(words in message for words in FINAL_AT_LAUNCH)

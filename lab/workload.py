@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, NotProven
 from lab.outcome import (
+    HOST_PULLS,
     POLICY_REFUSED,
     Outcome,
     Pod,
@@ -143,7 +144,7 @@ class Workloads:
         """Wait until the pod runs, or is refused in a way that can no longer change.
 
         When neither comes before the deadline, the outcome is the last refusal seen. Raises NotProven where
-        containerd has no such runtime, which the operator's installer gives it.
+        containerd has no such runtime, which the operator's installer gives it, or pulls for the guest.
         """
 
         def settled(current: dict[str, Any] | None, events: list[dict[str, Any]]) -> Outcome | None:
@@ -164,6 +165,8 @@ class Workloads:
         outcome = self._wait(pod, settled)
         if NO_RUNTIME in outcome.message:
             raise NotProven(str(outcome), owner="O-3.1")
+        if HOST_PULLS in outcome.message:
+            raise NotProven(f"the host pulled the image, and not the guest: {outcome}", owner="W-1.3")
         return outcome
 
     def _wait(

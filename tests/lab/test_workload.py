@@ -75,6 +75,7 @@ def test_failed_launches_are_counted_as_often_as_an_event_tells_them() -> None:
         (Stage.LAUNCH, P1 + "rpc error: code = Unavailable desc = connection refused", False),
         (Stage.LAUNCH, P1 + "rpc error: code = DeadlineExceeded desc = context deadline exceeded", False),
         (Stage.IMAGE, "Failed to pull image: failed to pull manifest", False),
+        (Stage.IMAGE, "Failed to pull image: failed to get stream processor for x+encrypted", True),
     ],
 )
 def test_only_what_cannot_heal_ends_a_wait(stage: Stage, message: str, final: bool) -> None:
@@ -134,6 +135,15 @@ def test_a_refusal_that_lasted_once_is_not_waited_for_again() -> None:
     assert workloads(cluster, lasting).outcome(POD) == Outcome(
         Stage.LAUNCH, f"{UNAVAILABLE} (as another pod, to its deadline)"
     )
+
+
+def test_an_image_that_the_host_pulls_says_nothing_of_the_guest() -> None:
+    pulled = 'Failed to pull image "x": failed to extract layer: failed to get stream processor for x+encrypted'
+    cluster = OnePod(PENDING)
+    cluster.events().append({"reason": "Failed", "message": pulled})
+    with pytest.raises(NotProven, match="the host pulled the image, and not the guest") as stopped:
+        workloads(cluster).outcome(POD)
+    assert stopped.value.owner == "W-1.3"
 
 
 def test_a_lasting_refusal_says_nothing_of_another() -> None:

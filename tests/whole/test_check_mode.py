@@ -35,6 +35,7 @@ create the CcRuntime from {operator}/samples/ccruntime/default?ref=v0.3.0
 install docker-compose-plugin
 check out simple-kbs 0.1.1
 start simple-kbs
+add the key key_id1 to the KBS's database
 install sevctl
 export the SEV certificate chain
 fetch the online-KBC initrd
