@@ -16,6 +16,7 @@ from simlab.engine import EngineError
 from simlab.kustomize import KustomizeError
 from simlab.machine.systemd import UnitError
 from simlab.network import NetworkError
+from simlab.node.rpc import RpcError
 from simlab.service import STOP_SECONDS, ServiceError
 
 if TYPE_CHECKING:
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
     from simlab.host_kustomize import HostKustomize
     from simlab.machine.power import Power
     from simlab.machine.systemd import Manager
+    from simlab.node.containerd.images import HostImages
     from simlab.service import Service
 
 
 _REFUSALS: Final = (
-    *(EngineError, ImageError, KustomizeError, NetworkError, RunError, ServiceError, UnitError),
+    *(EngineError, ImageError, KustomizeError, NetworkError, RpcError, RunError, ServiceError, UnitError),
 )
 
 
@@ -42,6 +44,7 @@ class Controlled:
     services: Mapping[str, Service]
     engine: Engine
     docker: Docker
+    images: HostImages
     kustomizations: HostKustomize
     manager: Manager
     power: Power
@@ -89,6 +92,8 @@ async def _perform(request: dict[str, Any], lab: Controlled) -> Any:  # noqa: PL
             return lab.power.request(again=verb == "reboot")
         case "kustomize":
             return await asyncio.to_thread(lab.kustomizations.render, request["target"], request["folder"])
+        case "image-pull":
+            return (await lab.images.pull(request["image"])).image_id
         case _:
             lab.engine.require_power()
             return await _ask_docker(request, lab)

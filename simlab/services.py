@@ -24,6 +24,8 @@ from simlab.machine import access, disk, kernel, labfile, sandbox, skeleton, sys
 from simlab.machine.front_door import FrontDoor
 from simlab.machine.power import Power
 from simlab.machine.software import operator_sdk, repositories
+from simlab.node.containerd.images import HostImages
+from simlab.node.host import Host
 from simlab.operator import archive
 from simlab.operator import images as operator_images
 from simlab.psp import platform
@@ -286,6 +288,7 @@ class Lab:
             self.services,
             self.engine,
             self.docker,
+            HostImages(Host(self._layout)),
             HostKustomize(self._layout),
             self._manager,
             self._power,

@@ -138,7 +138,9 @@ def test_a_refusal_that_lasted_once_is_not_waited_for_again() -> None:
 
 
 def test_an_image_that_the_host_pulls_says_nothing_of_the_guest() -> None:
-    pulled = 'Failed to pull image "x": failed to extract layer: failed to get stream processor for x+encrypted'
+    pulled = (
+        'Failed to pull image "x": failed to extract layer: failed to get stream processor for x+encrypted'
+    )
     cluster = OnePod(PENDING)
     cluster.events().append({"reason": "Failed", "message": pulled})
     with pytest.raises(NotProven, match="the host pulled the image, and not the guest") as stopped:

@@ -55,6 +55,15 @@ def images(options: argparse.Namespace) -> int:
     return _print(text.table(rows, _COLUMN))
 
 
+def pull(options: argparse.Namespace) -> int:
+    """Pull an image for the host itself, past any RuntimeClass (cri-tools, cmd/crictl/image.go)."""
+    try:
+        pulled = control.ask("image-pull", image=options.image)
+    except control.RefusedError as refused:
+        return _fatal(f"pulling image: {refused}")
+    return _print(f"Image is up to date for {pulled}\n")
+
+
 def remove_images(options: argparse.Namespace) -> int:
     """Remove images by id or name, with all their names (cri-tools, cmd/crictl/image.go)."""
     failed = 0
@@ -207,6 +216,10 @@ def _parse() -> argparse.Namespace:
     image = commands.add_parser("image").add_subparsers(required=True, metavar="COMMAND")
     for holder, names in ((commands, ("images", "img")), (image, ("ls", "list"))):
         listing(holder, names, images).add_argument("filter", nargs="?", metavar="REPOSITORY[:TAG]")
+    for holder in (commands, image):
+        pulling = holder.add_parser("pull")
+        pulling.add_argument("image", metavar="IMAGE")
+        pulling.set_defaults(run=pull)
     for holder, name in ((commands, "rmi"), (image, "rm")):
         removing = holder.add_parser(name)
         removing.add_argument("images", nargs="+", metavar="IMAGE")

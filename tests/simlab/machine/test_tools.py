@@ -151,6 +151,17 @@ def test_compose_down_and_up_give_the_stock_data_back(lab: Keeper) -> None:
     assert (outside.exit_status, outside.stderr) == (14, "no configuration file provided: not found\n")
 
 
+def test_crictl_pulls_an_image_for_the_host_and_removes_it(lab: Keeper) -> None:
+    pulled = lab.output("crictl pull docker.io/bitnami/nginx:1.22.0")
+    assert pulled.startswith("Image is up to date for sha256:")
+    assert "bitnami/nginx" in lab.output("crictl image ls")
+    lab.output("crictl rmi docker.io/bitnami/nginx:1.22.0")
+    assert "bitnami/nginx" not in lab.output("crictl image ls")
+    missing = lab.run("crictl pull docker.io/bitnami/nginx:0")
+    assert missing.exit_status == 1
+    assert "pulling image: rpc error: code = NotFound" in str(missing.stderr)
+
+
 def test_crictl_needs_its_endpoint(lab: Keeper) -> None:
     heading, *rows = lab.output("crictl -r unix:///run/containerd/containerd.sock image ls").splitlines()
     assert heading.split() == [*("IMAGE", "TAG", "IMAGE", "ID", "SIZE")]
