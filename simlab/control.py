@@ -92,7 +92,7 @@ async def _perform(request: dict[str, Any], lab: Controlled) -> Any:  # noqa: PL
             return lab.power.request(again=verb == "reboot")
         case "kustomize":
             return await asyncio.to_thread(lab.kustomizations.render, request["target"], request["folder"])
-        case "image-pull":
+        case "cri-pull":
             return (await lab.images.pull(request["image"])).image_id
         case _:
             lab.engine.require_power()

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 RUN_SECONDS = 600
 
-# What a running system writes by itself: sockets and states of its daemons, logs, and the byte code of the
-# simulated programs.
-VOLATILE = ("run", "var/log", "proc", "sys", "dev", "usr/local/lib/simlab")
+# What a running system writes by itself: sockets and states of its daemons, logs, the certificate of
+# a kubelet that started, and the byte code of the simulated programs.
+VOLATILE = ("run", "var/log", "var/lib/kubelet/pki", "proc", "sys", "dev", "usr/local/lib/simlab")
 # Their folders' times tell of files that came and went: those that nobody keeps.
 SCRATCH = ("tmp", "var/tmp")
 

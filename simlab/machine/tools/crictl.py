@@ -58,7 +58,7 @@ def images(options: argparse.Namespace) -> int:
 def pull(options: argparse.Namespace) -> int:
     """Pull an image for the host itself, past any RuntimeClass (cri-tools, cmd/crictl/image.go)."""
     try:
-        pulled = control.ask("image-pull", image=options.image)
+        pulled = control.ask("cri-pull", image=options.image)
     except control.RefusedError as refused:
         return _fatal(f"pulling image: {refused}")
     return _print(f"Image is up to date for {pulled}\n")
