@@ -117,13 +117,22 @@ class Provisioning:
         self._settled.add(change.name)
 
     def holds(self, change: Change) -> bool:
-        """Whether a change is made already; if so, that is entered in the ledger, once."""
+        """Whether a change is made already; if so, that is entered in the ledger, once.
+
+        One that cannot be looked at is not: what it builds on may be missing yet, such as a KBS for its
+        database. `ensure` looks again, and tells why.
+        """
         if change.name in self._settled:
             return True
         if change.name in self._failed:
             return False
         started = time.monotonic()
-        sight = self._look(change)
+        try:
+            sight = change.look()
+        except Unreachable:
+            raise
+        except LabError:
+            return False
         if sight.holds:
             self._enter(change, sight, sight, started)
             self._settled.add(change.name)

@@ -143,6 +143,22 @@ def test_what_cannot_be_looked_at_is_not_made() -> None:
     assert (lab.plan(), MADE) == (["a"], [])
 
 
+class NeedsFirst(Part):
+    def look(self) -> Sight:
+        if "first" not in MADE:
+            raise NotProven("the first is not there", owner="K-1")
+        return super().look()
+
+
+def test_what_can_be_looked_at_only_after_what_it_builds_on_is_reached() -> None:
+    made = {"K-1": Stage((Part("first"),)), "K-2": Stage((NeedsFirst("second"),), after=("K-1",))}
+    provisioning = Provisioning(mode=Mode.APPLY, permissions=Permissions(), record=MemoryRecord())
+    lab = Convergence(provisioning, made)
+    lab.look()
+    lab.reach("K-2")
+    assert MADE == ["first", "second"]
+
+
 def test_check_lists_everything_once_in_the_guides_order_and_makes_nothing() -> None:
     lab, _, record = convergence(Mode.CHECK)
     assert lab.plan() == ["a", "b", "c", "d", "e"]
