@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -79,8 +78,7 @@ class Convergence:
         """Look at every change, and make none: what holds is entered in the ledger as unchanged."""
         for stage in self._stages.values():
             for change in stage.changes:
-                with contextlib.suppress(NotProven):
-                    self._provisioning.holds(change)
+                self._provisioning.holds(change)
 
     def settle(self, clauses: Iterable[str]) -> None:
         """Take it that these clauses hold, as somebody saw who looked at them in another way."""
