@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lab.host import Host
     from lab.labfile import LabFile
     from lab.profile import Profile
-    from lab.record import Record
+    from lab.record import PlatformIdentity, Record
 
 # How a shell says that there is no such command (POSIX, 2.8.2).
 NO_SUCH_COMMAND = 127
@@ -34,6 +34,7 @@ class Platform:
         self._host = host
         self._path = profile.certificate_chain
         self._record = record
+        self._kept: list[PlatformIdentity] = []
 
     def require_good_chain(self) -> None:
         """Raise NotProven where the exported chain does not verify or is another platform's (clause W-2.2).
@@ -57,7 +58,16 @@ class Platform:
             return [str(error)]
         report = verify_chain(chain, self._roots)
         self._record.evidence("certificate chain", report.summary())
+        if not report.broken:
+            self._keep(report.identity(chain), chain)
         return report.broken
+
+    def _keep(self, identity: PlatformIdentity, chain: bytes) -> None:
+        """Keep a good chain once: its certificates are public, and a stranger verifies the run's by them."""
+        if identity not in self._kept:
+            self._kept.append(identity)
+            self._record.evidence("exported certificate chain", chain, fact="certificate-chain")
+            self._record.platform(identity)
 
     def exported_chain(self) -> bytes:
         """The chain as it is on the host."""

@@ -41,6 +41,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class PlatformIdentity:
+    """Which SEV platform a chain names: SHA-256 of its file, and of the bodies of its ARK, CEK and PDH.
+
+    The CEK is the chip's for good; a PDH lasts until the platform's owner makes a new one.
+    """
+
+    chain: str
+    ark: str
+    cek: str
+    pdh: str
+
+
+@dataclass(frozen=True)
 class Wait:
     """The state of a wait: what for, since and for how many seconds yet, and the last thing seen."""
 
@@ -53,8 +66,13 @@ class Wait:
 class Record(Protocol):
     """Where a run's facts go."""
 
-    def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
-        """Keep what a verdict rests on. `body` is text, raw bytes, or an object that is kept as JSON."""
+    def evidence(
+        self, name: str, body: str | bytes | dict[str, Any] | list[Any], *, fact: str | None = None
+    ) -> None:
+        """Keep what a verdict rests on. `body` is text, raw bytes, or an object that is kept as JSON.
+
+        `fact` is its kind, where programs that verify a run read it again.
+        """
 
     def operation(self, operation: Operation) -> None:
         """Enter an operation in the ledger."""
@@ -67,6 +85,9 @@ class Record(Protocol):
 
     def version(self, component: str, version: str) -> None:
         """Name the version of something that was tested, as found on the lab."""
+
+    def platform(self, identity: PlatformIdentity) -> None:
+        """Name the SEV platform that was tested, by its verified chain."""
 
     def reached(self, service: str) -> None:
         """Note that a service (host, cluster, kbs, database) answered: from now on it can be lost."""
@@ -81,10 +102,14 @@ class MemoryRecord:
     findings: list[Finding] = field(default_factory=list)
     waits: list[Wait] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    platforms: list[PlatformIdentity] = field(default_factory=list)
     services: set[str] = field(default_factory=set)
 
-    def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
+    def evidence(
+        self, name: str, body: str | bytes | dict[str, Any] | list[Any], *, fact: str | None = None
+    ) -> None:
         """Remember a piece of evidence."""
+        del fact
         self.evidences.append((name, body))
 
     def operation(self, operation: Operation) -> None:
@@ -102,6 +127,10 @@ class MemoryRecord:
     def version(self, component: str, version: str) -> None:
         """Remember a version."""
         self.versions[component] = version
+
+    def platform(self, identity: PlatformIdentity) -> None:
+        """Remember a platform."""
+        self.platforms.append(identity)
 
     def reached(self, service: str) -> None:
         """Remember that a service answered."""

@@ -13,7 +13,7 @@ from reports.verdicts import Contacts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.record import Wait
+    from lab.record import PlatformIdentity, Wait
     from lab.secret import Redactor
     from reports.folder import RunFolder
 
@@ -41,11 +41,14 @@ class FactRecorder:
         self._attach: Callable[[str, str, bytes], None] = lambda _name, _media_type, _data: None
         self._enter: Callable[[Operation], None] = lambda _operation: None
 
-    def evidence(self, name: str, body: str | bytes | dict[str, Any] | list[Any]) -> None:
+    def evidence(
+        self, name: str, body: str | bytes | dict[str, Any] | list[Any], *, fact: str | None = None
+    ) -> None:
         """Keep evidence with the current step, or with the session outside of scenarios."""
         facts = self._facts()
         where = facts.id if isinstance(facts, ScenarioResult) else f"session {self.process}"
         entry, data = self._evidence.keep(where, len(facts.evidence) + 1, name, body)
+        entry.fact = fact
         if isinstance(facts, ScenarioResult):
             entry.step = self.step
         facts.evidence.append(entry)
@@ -79,6 +82,11 @@ class FactRecorder:
     def version(self, component: str, version: str) -> None:
         """Name the version of something that was tested; always a fact of the whole run."""
         self.session.versions[self.redactor(component)] = self.redactor(version)
+
+    def platform(self, identity: PlatformIdentity) -> None:
+        """Name a platform that was tested; always a fact of the whole run."""
+        if identity not in self.session.platforms:
+            self.session.platforms.append(identity)
 
     def reached(self, service: str) -> None:
         """Note that a service of the lab (host, cluster, kbs, database) answered: now it can be lost."""

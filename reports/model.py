@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from lab.record import Finding, Operation
+from lab.record import Finding, Operation, PlatformIdentity
 from lab.verdict import Verdict
 
 
@@ -22,13 +22,17 @@ class Model(BaseModel):
 
 
 class Evidence(Model):
-    """One piece of evidence: a file of the run, and the step it was found in (None: outside of any)."""
+    """One piece of evidence: a file of the run, and the step it was found in (None: outside of any).
+
+    `fact` is the kind of what it holds where programs read it again (reports/recomputed/); None: for people.
+    """
 
     name: str
     file: str
     media_type: str
     size: int
     step: int | None = None
+    fact: str | None = None
 
 
 class StepResult(Model):
@@ -45,7 +49,8 @@ class ScenarioResult(Model):
     """A scenario and what its run said.
 
     `reason` is one line, `detail` more of it (an assertion's whole text, a traceback of a bug). `owner` is
-    the clause that owns the cause of a *not proven*. `cleanup` is what went wrong after the scenario.
+    the clause that owns the cause of a *not proven*. `cleanup` is what went wrong after the scenario. It ran
+    `attempts` times.
     """
 
     id: str
@@ -63,6 +68,7 @@ class ScenarioResult(Model):
     cleanup: str = ""
     started: datetime | None = None
     seconds: float = 0.0
+    attempts: int = 0
     steps: list[StepResult] = []
     operations: list[Operation] = []
     findings: list[Finding] = []
@@ -94,6 +100,7 @@ class SessionFacts(Model):
     """What was done and found outside of any scenario, by one process of the run."""
 
     versions: dict[str, str] = {}
+    platforms: list[PlatformIdentity] = []
     operations: list[Operation] = []
     findings: list[Finding] = []
     evidence: list[Evidence] = []
@@ -168,7 +175,10 @@ class Answer(Model):
 
 
 class RunFacts(Model):
-    """When and how the run went. `problems` are what stopped or disturbed it, one line each."""
+    """When and how the run went.
+
+    `problems` are what stopped or disturbed it, one line each; `faults` what was broken on purpose.
+    """
 
     id: str
     started: datetime
@@ -178,6 +188,35 @@ class RunFacts(Model):
     exit_code: int
     arguments: list[str]
     problems: list[str]
+    faults: list[str] = []
+
+
+class SuiteFacts(Model):
+    """The suite that ran: its git commit, None where it is no checkout, and whether its files differ from it.
+
+    `packages` are the versions of the Python packages that it names.
+    """
+
+    commit: str | None = None
+    dirty: bool | None = None
+    python: str = ""
+    packages: dict[str, str] = {}
+
+
+class BrokenRule(Model):
+    """A rule of docs/certification.toml that the run breaks, and by what, one line each."""
+
+    rule: str
+    title: str
+    found: list[str]
+
+
+class Certification(Model):
+    """Whether the run may become a certificate: `broken` is empty where it may. `mandatory` are clauses."""
+
+    certifiable: bool = False
+    mandatory: list[str] = []
+    broken: list[BrokenRule] = []
 
 
 class Results(Model):
@@ -186,6 +225,8 @@ class Results(Model):
     schema_version: Literal[1] = 1
     run: RunFacts
     answer: Answer
+    certification: Certification = Certification()
+    suite: SuiteFacts = SuiteFacts()
     lab: dict[str, Any]
     profile: dict[str, Any]
     versions: dict[str, str]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from reports import junit, page
+from reports import junit, page, suite
 from reports.allure_results import complete_allure
 from reports.clauses import Catalogue
 from reports.events import JournalReader
@@ -46,6 +46,8 @@ class Publisher:
         self.folder = folder
         catalogue = Catalogue(features=config.rootpath / "features")
         self.run = Run(folder.id, lab=lab, profile=profile, catalogue=catalogue)
+        # As it is now: what is changed while it runs is not what runs.
+        self._suite = suite.look(config.rootpath)
         self._config = config
         self._redactor = redactor
         self._workers = WorkerJournals(folder, self.run)
@@ -123,6 +125,8 @@ class Publisher:
         results = self.run.results(
             exit_code=session.exitstatus,
             arguments=[self._redactor(str(a)) for a in self._config.invocation_params.args],
+            suite=self._suite,
+            faults=[self._redactor(str(fault)) for fault in self._config.getoption("fault", None) or []],
         )
         complete_allure(self.folder.allure, results.scenarios)
         write(results, self.folder.path)

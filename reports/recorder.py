@@ -131,6 +131,9 @@ class RunRecorder(FactRecorder):
         if scenario is None or item.nodeid not in self._by_item:
             return report
         report.user_properties.append((PROPERTY, scenario.id))
+        if report.when == "setup":
+            # A plugin that tries again does so inside of one protocol.
+            scenario.attempts += 1
         if report.when == "teardown":
             for title, text in report.sections:
                 self.evidence(title, text)

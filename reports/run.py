@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.verdict import Verdict
+from reports.certification import Rules, judge
 from reports.events import Event, Finished, Planned, Progressed, SessionChanged, Started, StepStarted, Waited
 from reports.ledger import Effect, effect
 from reports.model import (
@@ -18,6 +19,7 @@ from reports.model import (
     RunFacts,
     ScenarioResult,
     SessionFacts,
+    SuiteFacts,
 )
 from reports.verdicts import WORST_FIRST
 
@@ -49,6 +51,7 @@ class Run:
         self.problems: list[str] = []
         self._catalogue = catalogue
         self._session: dict[str, SessionFacts] = {}
+        self._starts: Counter[str] = Counter()
         self._listeners: list[Callable[[Event], None]] = []
 
     def listen(self, listener: Callable[[Event], None]) -> None:
@@ -64,6 +67,7 @@ class Run:
                     self.scenarios.setdefault(scenario.id, scenario)
             case Started():
                 self.under_way[event.scenario] = None
+                self._starts[event.scenario] += 1
             case StepStarted():
                 self.under_way[event.scenario] = event.step
             case Progressed():
@@ -106,13 +110,22 @@ class Run:
             scenario.verdict is Verdict.PASSED for scenario in scenarios if scenario.decides
         )
 
-    def results(self, *, exit_code: int, arguments: Sequence[str]) -> Results:
+    def results(
+        self,
+        *,
+        exit_code: int,
+        arguments: Sequence[str],
+        suite: SuiteFacts | None = None,
+        faults: Sequence[str] = (),
+    ) -> Results:
         """The results of the run, which is over."""
+        for scenario in self.scenarios.values():
+            scenario.attempts = max(scenario.attempts, self._starts[scenario.id])
         # In the guide's order, in whichever they ran.
         scenarios = sorted(self.scenarios.values(), key=lambda scenario: (scenario.file, scenario.line))
         session = self._session_facts()
         finished = datetime.now(UTC)
-        return Results(
+        results = Results(
             run=RunFacts(
                 id=self.id,
                 started=self.started,
@@ -122,7 +135,9 @@ class Run:
                 exit_code=exit_code,
                 arguments=list(arguments),
                 problems=self.problems,
+                faults=list(faults),
             ),
+            suite=suite or SuiteFacts(),
             answer=_answer(
                 scenarios, [*session.operations, *(o for s in scenarios for o in s.operations)], exit_code
             ),
@@ -136,12 +151,15 @@ class Run:
             clauses=self._catalogue.judge(scenarios),
             errata=self._catalogue.errata,
         )
+        results.certification = judge(results, Rules.read())
+        return results
 
     def _session_facts(self) -> SessionFacts:
         """What all processes of the run did and found outside of scenarios."""
         whole = SessionFacts()
         for _, facts in sorted(self._session.items()):
             whole.versions |= facts.versions
+            whole.platforms += [each for each in facts.platforms if each not in whole.platforms]
             whole.operations += facts.operations
             whole.findings += [finding for finding in facts.findings if finding not in whole.findings]
             whole.evidence += facts.evidence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +17,7 @@ from lab.certificates.formats import (
     ca_certificate,
     platform_certificate,
 )
+from lab.record import PlatformIdentity
 
 if TYPE_CHECKING:
     from lab.certificates.roots import Roots
@@ -40,6 +42,16 @@ class ChainReport:
 
     certificates: tuple[Certificate, ...]
     broken: list[str]
+
+    def identity(self, data: bytes) -> PlatformIdentity:
+        """The platform that this chain names, whose bytes are `data` and were read without an error."""
+        bodies = {certificate.usage: certificate.fingerprint for certificate in self.certificates}
+        return PlatformIdentity(
+            chain=hashlib.sha256(data).hexdigest(),
+            ark=bodies[Usage.ARK],
+            cek=bodies[Usage.CEK],
+            pdh=bodies[Usage.PDH],
+        )
 
     def summary(self) -> dict[str, Any]:
         """For the evidence."""
