@@ -16,9 +16,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-
-from lab.image_encryption import PACKET
+from lab.layer_key import PACKET, counter_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +41,7 @@ def encrypt(plain: bytes, kid: str, key: bytes, wrap_type: str) -> EncryptedLaye
     `wrap_type` is what the guest's attestation agent calls AES-256 in counter mode.
     """
     layer_key, nonce, iv = (secrets.token_bytes(size) for size in (KEY_SIZE, NONCE_SIZE, NONCE_SIZE))
-    data = _counter_mode(layer_key, nonce, plain)
+    data = counter_mode(layer_key, nonce, plain)
     private = {
         "symkey": _base64(layer_key),
         "digest": f"sha256:{hashlib.sha256(plain).hexdigest()}",
@@ -56,7 +54,7 @@ def encrypt(plain: bytes, kid: str, key: bytes, wrap_type: str) -> EncryptedLaye
     }
     packet = {
         "kid": kid,
-        "wrapped_data": _base64(_counter_mode(key, iv, json.dumps(private).encode())),
+        "wrapped_data": _base64(counter_mode(key, iv, json.dumps(private).encode())),
         "iv": _base64(iv),
         "wrap_type": wrap_type,
     }
@@ -67,11 +65,6 @@ def encrypt(plain: bytes, kid: str, key: bytes, wrap_type: str) -> EncryptedLaye
             PUBLIC_OPTIONS: _base64(json.dumps(public).encode()),
         },
     )
-
-
-def _counter_mode(key: bytes, iv: bytes, data: bytes) -> bytes:
-    encryptor = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor()
-    return encryptor.update(data) + encryptor.finalize()
 
 
 def _base64(data: bytes) -> str:

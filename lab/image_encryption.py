@@ -1,6 +1,7 @@
-"""Whether an image in a registry is encrypted, and for which key: read from its manifest, by the host's curl.
+"""Whether a registry has an image whole, encrypted, and for which key: read by the host's curl.
 
-A pod that runs proves that the guest got a key only if its image needs one. Layers: containers/ocicrypt,
+A pod that runs proves that the guest got a key only if its image needs one; one that does not run proves
+something of key and guest only if they are given the image that the key is for. Layers: containers/ocicrypt,
 spec/spec.go (media types that end in `+encrypted`); the annotation: attestation-agent v0.3.0,
 src/kbc_modules/mod.rs (AnnotationPacket).
 """
@@ -13,12 +14,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import CommandFailed, DeadlineExceeded, NotProven
+from lab.layer_key import PACKET, unwrapped
 from lab.registry_http import RegistryHttp
 
 if TYPE_CHECKING:
     from lab.host import Host
+    from lab.layer_key import WrappingKey
+    from lab.registry_http import HttpAnswer
 
-PACKET = "org.opencontainers.image.enc.keys.provider.attestation-agent"
 ACCEPT = ", ".join(
     f"application/vnd.{kind}+json"
     for kind in (
@@ -55,39 +58,56 @@ class Reference:
         return f"https://{self.registry}/v2/{self.repository}/manifests/{version}"
 
 
-def what_is_not_encrypted(manifest: dict[str, Any], kid: str) -> str | None:
-    """What in an image's manifest is not encrypted for the key `kid`, in one line; None where all is."""
+def what_is_not_encrypted(manifest: dict[str, Any], kid: str, key: WrappingKey | None = None) -> str | None:
+    """What in an image's manifest is not encrypted for the key `kid`, in one line; None where all is.
+
+    With `key`, the key itself must open what that is wrapped with as `key` is used: an image may name a key
+    and need another of the same name.
+    """
     layers = manifest.get("layers") or []
     plain = [layer for layer in layers if not str(layer.get("mediaType")).endswith("+encrypted")]
     if plain or not layers:
         return f"{len(plain)} of its {len(layers)} layers are not encrypted"
     for layer in layers:
-        packet = (layer.get("annotations") or {}).get(PACKET, "")
+        annotation = (layer.get("annotations") or {}).get(PACKET, "")
         try:
-            found = json.loads(base64.b64decode(packet))["kid"]
+            packet = json.loads(base64.b64decode(annotation))
+            found = packet["kid"]
         except (ValueError, TypeError, KeyError):
             return f"the layer {layer.get('digest')} is not encrypted for the attestation agent"
         if found != kid:
             return f"the layer {layer.get('digest')} is encrypted for the key {found!r}, not {kid!r}"
+        if key is not None and not unwrapped(packet, key):
+            return f"the layer {layer.get('digest')} names the key {kid!r}, and that key does not open it"
     return None
 
 
 class Registries:
-    """Manifests, fetched over the host's own way to the registries."""
+    """Manifests and blobs, fetched over the host's own way to the registries.
 
-    def __init__(self, host: Host) -> None:
+    `seconds` is how long a blob may take.
+    """
+
+    def __init__(self, host: Host, *, seconds: float) -> None:
         self._host = host
+        self._seconds = seconds
         self._proved: set[tuple[str, str]] = set()
         self._refused: dict[tuple[str, str], str] = {}
 
-    def require_encrypted(self, image: str, kid: str) -> None:
-        """Raise NotProven where an image is not encrypted for this key; a registry is asked once in a run."""
+    def require_encrypted(self, image: str, kid: str, key: WrappingKey | None = None) -> None:
+        """Raise NotProven where an image is not encrypted for this key, or its registry has not all of it.
+
+        A registry is asked once in a run.
+        """
         asked = (image, kid)
         if asked in self._proved:
             return
         if asked not in self._refused:
             try:
-                wrong = what_is_not_encrypted(self.manifest(image), kid)
+                manifest = self.manifest(image)
+                wrong = what_is_not_encrypted(manifest, kid, key)
+                if wrong is None:
+                    self._require_blobs(image, manifest)
             except NotProven as error:
                 wrong = error.cause
             if wrong is None:
@@ -107,7 +127,7 @@ class Registries:
             raise NotProven(f"the manifest of {image} cannot be read: {error}") from None
         return found
 
-    def download(self, image: str, digest: str, path: str, seconds: float) -> None:
+    def download(self, image: str, digest: str, path: str) -> HttpAnswer:
         """Put a blob of an image into a file on the host.
 
         Raises NotProven where the registry does not give it.
@@ -115,11 +135,20 @@ class Registries:
         reference = Reference.parse(image)
         url = f"https://{reference.registry}/v2/{reference.repository}/blobs/{digest}"
         try:
-            answer = RegistryHttp(self._host).ask(url, to=path, deadline=seconds)
+            answer = RegistryHttp(self._host).ask(url, to=path, deadline=self._seconds)
         except (CommandFailed, DeadlineExceeded, LookupError, ValueError) as error:
             raise NotProven(f"{digest} of {image} cannot be downloaded: {error}") from None
         if answer.status != 200:
             raise NotProven(f"{digest} of {image} cannot be downloaded: {answer}")
+        return answer
+
+    def _require_blobs(self, image: str, manifest: dict[str, Any]) -> None:
+        """A guest that cannot pull is waited for, as that may heal; what its registry lacks is no guest's."""
+        for blob in (manifest.get("config") or {}, *manifest["layers"]):
+            answer = self.download(image, str(blob.get("digest")), "/dev/null")
+            sent, size = answer.headers.get("content-length"), blob.get("size")
+            if None not in (sent, size) and sent != str(size):
+                raise NotProven(f"{blob['digest']} of {image} has {sent} bytes, and should have {size}")
 
 
 def _fetch(http: RegistryHttp, reference: Reference, version: str) -> dict[str, Any]:
@@ -128,6 +157,11 @@ def _fetch(http: RegistryHttp, reference: Reference, version: str) -> dict[str, 
     if answer.status != 200:
         raise ValueError(f"{url} answers with status {answer.status}")
     manifest: dict[str, Any] = json.loads(answer.body)
+    listed = (
+        [manifest.get(name) or [] for name in ("manifests", "layers")] if isinstance(manifest, dict) else [0]
+    )
+    if not all(isinstance(each, list) and all(isinstance(one, dict) for one in each) for each in listed):
+        raise ValueError(f"{url} answers with JSON that is no manifest")
     return manifest
 
 

@@ -13,6 +13,7 @@ from lab.encrypted_layer import KEY_SIZE, encrypt
 from lab.errors import NotProven
 from lab.guest_registry import MANIFEST
 from lab.journal import STATE
+from lab.layer_key import WrappingKey
 from lab.secret import Secret
 from lab.workload import nonce
 
@@ -83,7 +84,6 @@ class OwnImages:
         self._registry = registry
         self._registries = registries
         self._host = host
-        self._seconds = lab.timeouts.download
         self._broker = broker
         self._borrowing = borrowing
         self._record = record
@@ -110,7 +110,7 @@ class OwnImages:
             f"encrypted image {image.reference}", {"made from": self._base, **json.loads(manifest)}
         )
         # The very manifest that guests will pull.
-        self._registries.require_encrypted(image.reference, kid)
+        self._registries.require_encrypted(image.reference, kid, WrappingKey(key, self._stock.wrap_type))
         return image
 
     def replace_key(self, image: OwnImage) -> None:
@@ -153,7 +153,7 @@ class OwnImages:
 
     def _download(self, digest: str) -> bytes:
         path = self._on_host(b"")
-        self._registries.download(self._base, digest, path, self._seconds)
+        self._registries.download(self._base, digest, path)
         data = self._host.read_file(path)
         if (found := digest_of(data)) != digest:
             raise NotProven(f"a blob of {self._base} is {found}, and should be {digest}")

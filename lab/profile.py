@@ -5,7 +5,10 @@ The text under each key is its documentation: `docs/profiles.md` is tested again
 
 from __future__ import annotations
 
+import base64
+
 from lab.labfile import Section
+from lab.layer_key import WrappingKey
 from lab.values import HostPath, Name, Text, Texts
 
 
@@ -132,6 +135,13 @@ class StockKbs(Section):
     """The name of the database's container, as a regular expression."""
     server_container: Text
     """The name of the server's container, as a regular expression."""
+
+    @property
+    def wrapping_key(self) -> WrappingKey | None:
+        """The published key, as it wraps the keys of layers."""
+        if self.published_key is None:
+            return None
+        return WrappingKey(base64.b64decode(self.published_key), self.wrap_type)
 
 
 class Messages(Section):

@@ -15,7 +15,7 @@ from lab.profile import Profile
 def require_encrypted(registries: Registries, lab: LabFile, profile: Profile) -> None:
     """Precondition: a plain image runs with any key, and with none."""
     image = lab.images.encrypted_busybox or profile.images.encrypted_busybox
-    registries.require_encrypted(image, profile.kbs.kid)
+    registries.require_encrypted(image, profile.kbs.kid, profile.kbs.wrapping_key)
 
 
 @given("the host's containerd had no nginx image before, which W-1.1 proves")

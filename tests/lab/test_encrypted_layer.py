@@ -17,7 +17,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab.encrypted_layer import PUBLIC_OPTIONS, encrypt
-from lab.image_encryption import PACKET, what_is_not_encrypted
+from lab.image_encryption import what_is_not_encrypted
+from lab.layer_key import PACKET, WrappingKey
 from lab.own_image import ENCRYPTED, own_key
 
 KEY = bytes(range(32))
@@ -73,3 +74,17 @@ def test_a_new_key_is_called_as_the_stock_one_is(key_id: str, kid: str, own: str
     made, made_kid = own_key(cast("Any", SimpleNamespace(key_id=key_id, kid=kid)))
     assert re.fullmatch(own, made)
     assert made_kid == asked + made
+
+
+@pytest.mark.parametrize(
+    ("data", "wrap_type", "opens"),
+    [(KEY, CTR, True), (KEY[::-1], CTR, False), (KEY[::-1], "A256GCM", True)],
+    ids=["the key", "another", "another, of a wrapping that the suite does not know"],
+)
+def test_an_image_whose_key_has_only_the_name_of_the_wanted_one_is_told(
+    data: bytes, wrap_type: str, *, opens: bool
+) -> None:
+    annotations = encrypt(layer(), "kid", KEY, CTR).annotations
+    manifest = {"layers": [{"mediaType": f"{GZIP}+encrypted", "annotations": annotations}]}
+    told = what_is_not_encrypted(manifest, "kid", WrappingKey(data, wrap_type))
+    assert told is None if opens else "that key does not open it" in str(told)
