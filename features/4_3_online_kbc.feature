@@ -12,7 +12,8 @@ Feature: Step four, example two - the encrypted busybox with the online KBC
   Scenario: The guide's own way - the node's configuration is set for the online KBC
     Given the node's kata SEV configuration is set for the online KBC, as the guide does
     When the encrypted busybox is started on that configuration
-    Then the pod is Running
+    Then no policy refuses the pod, which K-1.5 proves
+    And the pod is Running
     And its VM is an SEV guest
     And its VM boots the online-KBC initrd that the node's configuration names
     And its kernel parameters name the online KBC and the KBS's address

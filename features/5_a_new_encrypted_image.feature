@@ -11,7 +11,8 @@ Feature: Appendix - a new encrypted image
   Scenario Outline: A new encrypted image runs with its own key, and not with another, with the <kbc> KBC
     Given a newly encrypted image in that registry, whose key is in the KBS
     When the new image is started with the <kbc> KBC
-    Then the pod is Running
+    Then no policy refuses the pod, which K-1.5 proves
+    And the pod is Running
     When the KBS has another key in its place
     And the new image is started with the <kbc> KBC
     Then the pod is refused at its image, as the key does not decrypt it

@@ -58,12 +58,15 @@ class FetchedFile(Described):
 
     def look(self) -> Sight:
         """Compare the checksum, and of a program that it may be executed."""
-        if not self._host.exists(self._path):
-            return Sight(holds=False, found="no such file")
-        found = self._host.sha256(self._path)
-        executable = self._host.stat(self._path).mode & self._mode & 0o111 == self._mode & 0o111
-        told = f"SHA-256 {found}" if executable else f"SHA-256 {found}, not executable"
-        return Sight(found == self._source.sha256 and executable, told)
+        path, pinned = self._path, self._source.sha256
+        if not self._host.exists(path):
+            return Sight(holds=False, found=f"{path} is missing (wanted: SHA-256 {pinned})")
+        found = self._host.sha256(path)
+        if found != pinned:
+            return Sight(holds=False, found=f"{path} has the SHA-256 {found}, and not the pinned {pinned}")
+        executable = self._host.stat(path).mode & self._mode & 0o111 == self._mode & 0o111
+        lack = "" if executable else ", and is not executable"
+        return Sight(executable, f"{path} has the pinned SHA-256 {pinned}{lack}")
 
     def apply(self) -> None:
         """Fetch to a name beside it, refuse another checksum, and only then take its place."""
@@ -107,8 +110,14 @@ class Artefacts:
 
     def fetched(self, kbc: Literal["online", "offline"]) -> FetchedFile:
         """The KBC's initrd beside the node's own, which a pod or the node is given for a time."""
-        name, seconds = f"{kbc}-KBC initrd", self._lab.timeouts.download
-        return FetchedFile(self._host, name, self._source(kbc), self._path(kbc), seconds)
+        return FetchedFile(
+            self._host,
+            f"{kbc}-KBC initrd",
+            self._source(kbc),
+            self._path(kbc),
+            self._lab.timeouts.download,
+            clause="W-3.1" if kbc == "online" else "W-4.1",
+        )
 
     def checksum(self, kbc: Literal["online", "offline"]) -> str:
         """The pinned SHA-256 of the KBC's initrd."""
@@ -123,6 +132,16 @@ class Artefacts:
         if found in pinned:
             return None
         return f"the {part} {path} is not the release's: SHA-256 {found}, pinned {' or '.join(pinned)}"
+
+    def require_pinned(self, firmware: str, kernel: str, initrd: str | None) -> None:
+        """Raise NotProven where one of these is not what the lab file pins: clause A-2.1 owns that."""
+        differences = [
+            self.differs("firmware", firmware),
+            self.differs("kernel", kernel),
+            None if initrd is None else self.differs("initrd", initrd),
+        ]
+        for problem in filter(None, differences):
+            raise NotProven(f"no launch digest can be expected: {problem}", owner="A-2.1")
 
     def _source(self, kbc: Literal["online", "offline"]) -> FileSource:
         return self._lab.files.initrd_online if kbc == "online" else self._lab.files.initrd_offline

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from lab.attestation import gone_astray, not_attested
 from lab.broker import refused_for_good as refused_by_policy
 from lab.errors import LabError, NotProven
 from lab.journal import STATE
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from lab.labfile import LabFile
     from lab.launches import Launch, Launches
     from lab.own_image import OwnImage
+    from lab.parsers.qemu import QemuArguments
     from lab.profile import KbcSettings, Profile
     from lab.record import Record
     from lab.workload import Workloads
@@ -57,6 +59,7 @@ class ConfidentialPods:
         self._record = record
         self._run = run
         self._launches: dict[str, Launch] = {}
+        self._configurations: dict[str, KataConfiguration] = {}
 
     def kbc(self, name: KbcName) -> KbcSettings:
         """The settings that tell this KBC from the other."""
@@ -115,24 +118,29 @@ class ConfidentialPods:
         """Start the encrypted busybox, or an image of the suite's own, on this configuration.
 
         With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no or knows
-        nothing of the launch.
+        nothing of the launch. Raises NotProven where what is measured is not what the lab file pins.
         """
+        self._require_pinned(configuration, configuration)
         offline = configuration.is_for(self._profile.kbc.offline)
         messages = self._profile.messages
-        on_node = configuration.path == self._profile.kata.sev_configuration
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
-            if stage is Stage.IMAGE and messages.no_key in message:
+            keyless = stage is Stage.IMAGE and messages.no_key in message
+            if keyless or stage is Stage.LAUNCH:
+                self._require_attested(pod, configuration, stage, message)
+            if keyless:
                 return offline or not may_heal or self._is_without_hope(pod, own.key_id if own else None)
             return refused_for_good(pod, stage, message) or messages.not_decrypted in message
 
-        return self._workloads.start(
+        pod = self._workloads.start(
             kind="offline" if offline else "online",
             image=own.reference if own else self._image,
             runtime_class=self._profile.kata.sev_runtime_class,
-            config_path=None if on_node else configuration.path,
+            config_path=None if self._is_nodes(configuration) else configuration.path,
             final=final,
         )
+        self._configurations[pod.uid] = configuration
+        return pod
 
     def start_without_sev(self) -> Pod:
         """Start the encrypted busybox in a VM that is not confidential.
@@ -187,11 +195,6 @@ class ConfidentialPods:
         launch = self._launches_on_host.of(pod.namespace, pod.name, pod.uid)
         assert launch is not None, f"no QEMU process runs an SEV guest for the pod {pod.name}"
         qemu = launch.vm.qemu
-        differences = [
-            self._artefacts.differs("firmware", qemu.firmware),
-            self._artefacts.differs("kernel", qemu.kernel),
-            self._artefacts.differs("initrd", qemu.initrd),
-        ]
         self._borrowing.connections_of(launch.digest)
         self._record.evidence(
             f"launch of pod {pod.name}",
@@ -205,9 +208,38 @@ class ConfidentialPods:
                 "arguments": list(qemu.arguments),
             },
         )
-        for problem in filter(None, differences):
-            raise NotProven(f"no launch digest can be expected: {problem}", owner="A-2.1")
+        self._require_pinned(self._configurations[pod.uid], qemu)
         return launch
+
+    def _is_nodes(self, configuration: KataConfiguration) -> bool:
+        return configuration.path == self._profile.kata.sev_configuration
+
+    def _require_pinned(
+        self, configuration: KataConfiguration, measured: KataConfiguration | QemuArguments
+    ) -> None:
+        """Which initrd the node's own configuration names is for clauses W-3.1 and W-4.1 to say."""
+        initrd = None if self._is_nodes(configuration) else measured.initrd
+        self._artefacts.require_pinned(measured.firmware, measured.kernel, initrd)
+
+    def _require_attested(
+        self, pod: Pod, configuration: KataConfiguration, stage: Stage, message: str
+    ) -> None:
+        """Raise where a refused pod's launch was never shown to the KBS, as its kata configuration says.
+
+        A configuration of the suite's own has that from the node's, which the guide's own way with the
+        online KBC starts on: there it fails clause W-3.3, elsewhere it proves nothing.
+        """
+        if stage is Stage.LAUNCH:
+            why = gone_astray(message, self._lab.kbs.port)
+        else:
+            vm = self._launches_on_host.vm_of(pod.namespace, pod.name, pod.uid)
+            why = not_attested(vm) if vm else None
+        if why is None:
+            return
+        nodes = self._profile.kata.sev_configuration
+        told = f"the KBS is not asked about the pod, as {why} in {nodes}; the pod: {message}"
+        assert not (self._is_nodes(configuration) and configuration.is_for(self._profile.kbc.online)), told
+        raise NotProven(told, owner="W-3.3")
 
     def _for_kbc(self, base: KataConfiguration, kbc: KbcName, address: str | None) -> KataConfiguration:
         if kbc == "online":

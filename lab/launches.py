@@ -36,9 +36,13 @@ class Launches:
         self._node = node
         self._firmwares: dict[str, bytes] = {}
 
+    def vm_of(self, namespace: str, name: str, uid: str) -> VirtualMachine | None:
+        """The VM of a pod; None where none runs for it."""
+        return self._node.virtual_machine(namespace, name, uid)
+
     def of(self, namespace: str, name: str, uid: str) -> Launch | None:
         """The launch of a pod's VM; None where no SEV guest runs for it."""
-        vm = self._node.virtual_machine(namespace, name, uid)
+        vm = self.vm_of(namespace, name, uid)
         if vm is None or vm.qemu.sev_guest is None:
             return None
         hashes = HashTable(

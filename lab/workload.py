@@ -70,6 +70,9 @@ def manifest(
     }
 
 
+# Clauses that are proved with no policy on the key: that none refuses it then is clause K-1.5's.
+WITHOUT_POLICY = ("W-3.3", "W-4.3")
+
 # containerd 1.6, pkg/cri/server/sandbox_run.go: of a handler that its configuration does not name.
 NO_RUNTIME = "failed to get sandbox runtime: no runtime for"
 
@@ -191,9 +194,17 @@ class Workloads:
 
         Raises NotProven where it does not.
         """
+        if owner in WITHOUT_POLICY:
+            self.require_no_refusal_by_policy(pod, "K-1.5")
         outcome = self.outcome(pod)
         if not outcome.running:
             raise NotProven(str(outcome), owner=owner)
+
+    def require_no_refusal_by_policy(self, pod: Pod, owner: str) -> None:
+        """Wait for a pod's outcome. Raises NotProven where a policy of the KBS refuses it at its launch."""
+        outcome = self.outcome(pod)
+        if POLICY_REFUSED in outcome.message:
+            raise NotProven(f"a policy of the KBS refuses a pod on whose key is none: {outcome}", owner=owner)
 
     def require_refusal(self, pod: Pod, stage: Stage, words: str) -> None:
         """Wait until a pod is refused at this stage, with these words.

@@ -134,6 +134,12 @@ def run(workloads: Workloads, pod: Pod) -> None:
     assert outcome.running, str(outcome)
 
 
+@then(parsers.parse("no policy refuses the pod, which {owner} proves"))
+def require_no_refusal_by_policy(workloads: Workloads, pod: Pod, owner: str) -> None:
+    """None is on the key; one of the KBS's own, for all launches, is another scenario's business."""
+    workloads.require_no_refusal_by_policy(pod, owner)
+
+
 @then(parsers.parse("the pod is Running, which {owner} proves"))
 def require_running(workloads: Workloads, pod: Pod, owner: str) -> None:
     """Running and ready, where that is another scenario's business: a precondition, or the control."""

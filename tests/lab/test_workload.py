@@ -170,6 +170,17 @@ def test_a_control_that_does_not_run_proves_nothing() -> None:
 NO_KEY = "Policy validation failed: fw digest not valid"
 
 
+@pytest.mark.parametrize("clause", ["W-3.3", "W-4.3"])
+def test_a_policy_on_no_key_is_one_clause_s_business(clause: str) -> None:
+    refused = workloads(OnePod(PENDING, P1 + NO_KEY))
+    with pytest.raises(NotProven, match="fw digest not valid") as stopped:
+        refused.require_running(POD, clause)
+    assert stopped.value.owner == "K-1.5"
+    with pytest.raises(NotProven) as stopped:
+        refused.require_running(POD, "A-2.6")
+    assert stopped.value.owner == "A-2.6"
+
+
 def test_a_refusal_needs_its_cause() -> None:
     workloads(OnePod(PENDING, P1 + NO_KEY)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
     with pytest.raises(AssertionError, match="is Running"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from lab.artefacts import FetchedFile
 from lab.changes.described import backup_of
 from lab.changes.operator_sdk import PATH as SDK
 from lab.changes.operator_sdk import OperatorSdk
@@ -218,6 +219,19 @@ def test_operator_sdk_is_held_to_its_checksum(tmp_path: Path) -> None:
     assert "not executable" in change.look().found
     host.mode, host.files[SDK] = 0o100755, b"tampered"
     assert not change.look().holds
+
+
+def test_a_fetched_file_is_told_by_its_path_and_its_pin() -> None:
+    host = FilesHost()
+    pinned = hashlib.sha256(b"initrd").hexdigest()
+    source = FileSource(url="https://example.org/initrd", sha256=pinned)
+    change = FetchedFile(host.as_host, "initrd", source, "/initrd", 9, clause="W-3.1")
+    assert change.look().found == f"/initrd is missing (wanted: SHA-256 {pinned})"
+    host.files["/initrd"] = b"another"
+    another = hashlib.sha256(b"another").hexdigest()
+    assert change.look().found == f"/initrd has the SHA-256 {another}, and not the pinned {pinned}"
+    host.files["/initrd"] = b"initrd"
+    assert (change.look().holds, change.clause) == (True, "W-3.1")
 
 
 def test_operator_sdk_is_not_fetched_without_a_checksum() -> None:
