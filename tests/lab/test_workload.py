@@ -191,6 +191,9 @@ def test_a_refusal_needs_its_cause() -> None:
         )
     with pytest.raises(NotProven, match="connection refused"):
         workloads(OnePod(PENDING, UNAVAILABLE)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
+    with pytest.raises(NotProven, match="fw digest not valid") as stopped:
+        workloads(OnePod(PENDING, P1 + NO_KEY)).require_refusal(POD, Stage.IMAGE, "no key")
+    assert stopped.value.owner == "K-1.5"
 
 
 def test_a_container_that_started_was_not_refused() -> None:
