@@ -138,7 +138,7 @@ class Run:
                 faults=list(faults),
             ),
             suite=suite or SuiteFacts(),
-            answer=_answer(
+            answer=answer(
                 scenarios, [*session.operations, *(o for s in scenarios for o in s.operations)], exit_code
             ),
             lab=self.lab,
@@ -183,7 +183,7 @@ def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
     return sorted(causes.values(), key=lambda cause: WORST_FIRST.index(cause.verdict))
 
 
-def _answer(scenarios: Sequence[ScenarioResult], operations: Iterable[Operation], exit_code: int) -> Answer:
+def answer(scenarios: Sequence[ScenarioResult], operations: Iterable[Operation], exit_code: int) -> Answer:
     """The run in one glance."""
     decided = [scenario for scenario in scenarios if scenario.decides]
     counts = Counter(scenario.verdict for scenario in scenarios)

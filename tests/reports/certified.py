@@ -6,23 +6,27 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
 from lab.certificates.roots import AMD
 from lab.record import PlatformIdentity
 from lab.verdict import Verdict
+from reports.certificate.keys import PrivateKey, PublicKey
+from reports.certificate.signing import sign
+from reports.certificate.verification import Verification, verify
 from reports.certification import Rules, judge
 from reports.clauses import Catalogue
 from reports.model import (
-    Answer,
-    Ledger,
     Results,
     RunFacts,
     ScenarioResult,
     SessionFacts,
     SuiteFacts,
 )
+from reports.run import answer
 
 ROOT = Path(__file__).parents[2]
-STARTED = datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
+STARTED = datetime.now(UTC) - timedelta(days=1)
 HARDWARE = PlatformIdentity(chain="c" * 64, ark=AMD["Milan"], cek="1" * 64, pdh="2" * 64)
 
 
@@ -43,7 +47,6 @@ def results(*scenarios: ScenarioResult, **fields: Any) -> Results:
     """By default one scenario proves every clause, on hardware."""
     catalogue = Catalogue()
     chosen = list(scenarios) or [scenario("all", *catalogue.ids())]
-    empty = Ledger(failed=0, changed=0, would_change=0, unchanged=0, borrowed=0)
     known: dict[str, Any] = {
         "run": RunFacts(
             id="20261102T030405Z-abcdef",
@@ -55,9 +58,7 @@ def results(*scenarios: ScenarioResult, **fields: Any) -> Results:
             arguments=[],
             problems=[],
         ),
-        "answer": Answer(
-            all_proved=True, selected=1, decided=1, proved=1, counts=dict.fromkeys(Verdict, 0), ledger=empty
-        ),
+        "answer": answer(chosen, [], 0),
         "suite": SuiteFacts(commit="a" * 40, dirty=False, python="3.11.7", packages={}),
         "lab": {"name": "sev-1"},
         "profile": {"name": "anolis-8.6-coco-0.3.0", "title": "Anolis OS 8.6, CoCo v0.3.0"},
@@ -72,3 +73,48 @@ def results(*scenarios: ScenarioResult, **fields: Any) -> Results:
     whole = Results(**(known | fields))
     whole.certification = judge(whole, Rules.read())
     return whole
+
+
+class SignedRun:
+    """A small run in a folder, signed by its vendor; `features` has the one scenario that it should have."""
+
+    def __init__(self, path: Path, whole: Results | None = None) -> None:
+        path.mkdir(parents=True)
+        self.whole = whole or results()
+        self.folder = path / self.whole.run.id
+        self.features = path / "features"
+        self.vendor = PrivateKey("vendor", ed25519.Ed25519PrivateKey.generate())
+        self.certifier = PrivateKey("certifier", ec.generate_private_key(ec.SECP256R1()))
+        self.features.mkdir()
+        tags = " ".join(f"@{clause}" for clause in Catalogue().ids())
+        feature = f"Feature: f\n  {tags}\n  Scenario: all\n    Then it holds\n"
+        (self.features / "f.feature").write_text(feature, encoding="utf-8")
+        for name, text in {
+            "results.json": self.whole.model_dump_json(indent=2),
+            "index.html": "<p>all is well</p>",
+            "evidence/all/001-uname.txt": "$ uname -r\n5.10\n",
+            "evidence/全部/002-answer.json": '{"status": "OK"}',
+        }.items():
+            file = self.folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+
+    def signed(self) -> SignedRun:
+        sign(self.folder, self.vendor)
+        return self
+
+    def verified(
+        self,
+        *keys: PublicKey,
+        threshold: int | None = None,
+        at: datetime | None = None,
+        folder: Path | None = None,
+    ) -> Verification:
+        chosen = keys or (self.vendor.public,)
+        return verify(
+            folder or self.folder,
+            chosen,
+            threshold=len(chosen) if threshold is None else threshold,
+            now=at or datetime.now(UTC),
+            features=self.features,
+        )

@@ -1,0 +1,51 @@
+"""`python -m reports COMMAND`: what can be done with a run after it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from lab.errors import LabError
+from reports.certificate.refusal import Mistake
+from reports.cli import bundle, sign, verify
+from reports.cli.common import say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+REFUSED: Final = 1
+INTERRUPTED: Final = 2
+USAGE: Final = 4
+_COMMANDS: Final = (sign, verify, bundle)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Ends with the exit code that ./run has for a mistake in the arguments."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(USAGE, f"{self.format_usage()}{self.prog}: {message}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out a command; returns the exit code."""
+    parser = _Parser(prog="python -m reports", description="What can be done with a run after it.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    for command in _COMMANDS:
+        command.add(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.carry_out(chosen))
+    except Mistake as mistake:
+        say(f"{mistake}", sys.stderr)
+        return USAGE
+    except LabError as refusal:
+        say(f"{refusal}", sys.stderr)
+        return REFUSED
+    except KeyboardInterrupt:
+        say("interrupted", sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

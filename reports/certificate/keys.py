@@ -1,0 +1,143 @@
+"""Keys of vendors and certifiers: Ed25519, or ECDSA on P-256 with SHA-256, in PEM files.
+
+A key's id is its fingerprint as `ssh-keygen -l` shows it. Verifiers in Go take that for keys without an id
+(go-securesystemslib, dsse/verify.go, SHA256KeyID), and skip signatures of any other id.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from lab.secret import Secret
+from reports.certificate.refusal import Mistake
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_ALLOWED: Final = "an Ed25519 key, or an ECDSA key on P-256"
+_LARGEST: Final = 1 << 16  # bytes of a PEM file
+
+
+@dataclass(frozen=True)
+class PublicKey:
+    """A key that verifies. `name` is the file that it was read from."""
+
+    name: str
+    key: ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
+
+    @property
+    def id(self) -> str:
+        """The fingerprint, as `SHA256:` and unpadded base64 of SSH's form of the key."""
+        _, encoded = self.key.public_bytes(
+            serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+        ).split()[:2]
+        digest = hashlib.sha256(base64.b64decode(encoded)).digest()
+        return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+    def made(self, signature: bytes, data: bytes) -> bool:
+        """Whether this key's private half made the signature over `data`."""
+        try:
+            if isinstance(self.key, ed25519.Ed25519PublicKey):
+                self.key.verify(signature, data)
+            else:
+                self.key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class PrivateKey:
+    """A key that signs."""
+
+    name: str
+    key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
+
+    @property
+    def public(self) -> PublicKey:
+        """Its public half."""
+        return PublicKey(self.name, self.key.public_key())
+
+    def sign(self, data: bytes) -> bytes:
+        """The signature over `data`."""
+        if isinstance(self.key, ed25519.Ed25519PrivateKey):
+            return self.key.sign(data)
+        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+
+def public_key(path: Path) -> PublicKey:
+    """The public key in a PEM file. Raises Mistake."""
+    data = _read(path)
+    if b"PRIVATE KEY" in data:
+        raise Mistake(f"key {path}: it is a private key, which stays with its owner; give the public one")
+    try:
+        key = serialization.load_pem_public_key(data)
+    except (ValueError, UnsupportedAlgorithm):
+        raise Mistake(
+            f"key {path}: it holds no public key in PEM (BEGIN PUBLIC KEY); allowed is {_ALLOWED}"
+        ) from None
+    if isinstance(key, ed25519.Ed25519PublicKey) or (
+        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+    ):
+        return PublicKey(str(path), key)
+    raise Mistake(f"key {path}: it is another kind of key; allowed is {_ALLOWED}")
+
+
+def private_key(path: Path, passphrase: Secret | None) -> PrivateKey:
+    """The private key in a PEM file. Raises Mistake, which names the file and never the passphrase."""
+    data = _read(path)
+    try:
+        key = serialization.load_pem_private_key(data, passphrase.reveal().encode() if passphrase else None)
+    except TypeError:
+        if passphrase is None:
+            raise Mistake(
+                f"key {path}: it is encrypted; name its passphrase by --passphrase-env or --passphrase-file"
+            ) from None
+        raise Mistake(f"key {path}: it is not encrypted, and a passphrase was named for it") from None
+    except (ValueError, UnsupportedAlgorithm):
+        cause = "the passphrase is wrong, or it" if passphrase else "it"
+        raise Mistake(
+            f"key {path}: {cause} holds no private key in PEM (PKCS #8); allowed is {_ALLOWED}"
+        ) from None
+    if isinstance(key, ed25519.Ed25519PrivateKey) or (
+        isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)
+    ):
+        return PrivateKey(str(path), key)
+    raise Mistake(f"key {path}: it is another kind of key; allowed is {_ALLOWED}")
+
+
+def passphrase_from(variable: str | None, file: Path | None) -> Secret | None:
+    """The passphrase in an environment variable or in the first line of a file; None where none is named."""
+    if variable is not None:
+        value = os.environ.get(variable, "")
+        if not value:
+            raise Mistake(f"passphrase: the environment variable {variable} is not set, or empty")
+        return Secret(value)
+    if file is None:
+        return None
+    try:
+        value = file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Mistake(f"passphrase: {file} cannot be read ({type(error).__name__})") from None
+    if not value:
+        raise Mistake(f"passphrase: the first line of {file} is empty")
+    return Secret(value)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise Mistake(f"key {path}: it cannot be read: {error.strerror}") from None
+    if len(data) > _LARGEST:
+        raise Mistake(f"key {path}: it is larger than {_LARGEST} bytes, and no key in PEM is")
+    return data

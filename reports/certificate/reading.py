@@ -1,0 +1,86 @@
+"""Documents of unknown origin, read with bounds: what is wrong with one is said in a line."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from lab.printable import shortened
+from reports.certificate.refusal import Refusal
+from reports.model import Results
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST: Final = 64 << 20  # bytes; a run of 2,000 scenarios has results of some 10 MB
+_TOLD: Final = 5
+M = TypeVar("M", bound=BaseModel)
+
+
+def json_file(path: Path) -> tuple[Any, bytes]:
+    """The JSON document in a file, and its bytes. Raises Refusal."""
+    name = path.name
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+            data = file.read(LARGEST + 1)
+    except FileNotFoundError:
+        raise Refusal(f"{name} is missing") from None
+    except OSError as error:
+        raise Refusal(f"{name} cannot be read: {error.strerror}") from None
+    if len(data) > LARGEST:
+        raise Refusal(f"{name} is larger than {LARGEST >> 20} MiB")
+    return json_document(data, name), data
+
+
+def json_document(data: bytes, name: str) -> Any:
+    """The JSON document in `data`, in which no object has a key twice. Raises Refusal."""
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise Refusal(f"{name} is not UTF-8") from None
+    except RecursionError:
+        raise Refusal(f"{name} is nested too deep") from None
+    except ValueError as error:
+        raise Refusal(f"{name} is not JSON: {error}") from None
+
+
+def checked(model: type[M], document: Any, name: str) -> M:
+    """`document` as a model. Raises Refusal, which tells the first mistakes."""
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_input=False, include_context=False)
+        told = [
+            f"{'.'.join(map(str, each['loc'])) or 'document'}: {each['msg']}" for each in mistakes[:_TOLD]
+        ]
+        more = f", and {len(mistakes) - _TOLD} more" if len(mistakes) > _TOLD else ""
+        raise Refusal(f"{name} does not fit its schema: {shortened('; '.join(told), 400)}{more}") from None
+    except RecursionError:
+        raise Refusal(f"{name} is nested too deep") from None
+
+
+def results_in(path: Path) -> Results:
+    """The results in a file. Raises Refusal, for another schema version before anything else of it."""
+    document, _ = json_file(path)
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    known = Results.model_fields["schema_version"].default
+    if version != known:
+        told = f"schema version {version!r:.40}" if version is not None else "no schema version"
+        newer = isinstance(version, int) and version > known
+        remedy = ": use the suite that wrote it, or a later one" if newer else ""
+        raise Refusal(f"{path.name} has {told}, and this suite reads version {known}{remedy}")
+    return checked(Results, document, path.name)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("an object has a key twice")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number of JSON")
