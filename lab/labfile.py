@@ -298,6 +298,8 @@ class LabFile(Section):
     """What reports call the lab."""
     profile: Name
     """The profile to qualify: a file in `profiles/`, without its `.toml`."""
+    notes: list[Text] = []
+    """What a reader of reports must know of this lab, a line each. The suite only passes it on."""
     ssh: Ssh
     cluster: Cluster = Cluster()
     kbs: Kbs

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from simlab import labs, requirements
+from simlab import labs, real_parts, requirements
 from simlab.machine import access, boot, power
 from simlab.release import versions
 from simlab.stages import Stage
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
 
 _DOWN_SECONDS: Final = 30.0
+_MISTAKES: Final = (
+    *(labs.LabError, real_parts.RealPartError, requirements.MissingRequirementError, StartError),
+)
 
 
 def main() -> int:
@@ -33,7 +36,7 @@ def main() -> int:
     options = _parse()
     try:
         return int(options.run(options))
-    except (labs.LabError, requirements.MissingRequirementError, StartError) as error:
+    except _MISTAKES as error:
         print(f"simlab: {error}", file=sys.stderr)
         return 1
 
@@ -41,6 +44,7 @@ def main() -> int:
 def up(options: argparse.Namespace) -> int:
     """Start a lab, and keep it until the end of stdin (--attached), or SIGTERM or SIGINT."""
     requirements.check()
+    real_parts.from_environment()
     if options.detach:
         return _up_detached(options)
     # Signals are read from a pipe, so that they end every wait and none is lost.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from simlab import addresses, artifacts, compose, control, image_key, network, pki, release, stage
+from simlab import addresses, artifacts, compose, control, image_key, network, pki, real_parts, release, stage
 from simlab.bringup import Step
 from simlab.containers import Container
 from simlab.docker import Docker
@@ -20,7 +20,7 @@ from simlab.engine import Engine
 from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
 from simlab.internet import git
-from simlab.machine import access, disk, kernel, labfile, sandbox, skeleton, systemd
+from simlab.machine import access, disk, kernel, labfile, openssh, sandbox, skeleton, systemd
 from simlab.machine.front_door import FrontDoor
 from simlab.machine.power import Power
 from simlab.machine.software import operator_sdk, repositories
@@ -58,6 +58,7 @@ class Lab:
         self._layout = layout
         self._sockets = sockets
         self._stage = stage
+        self._parts = real_parts.from_environment()
         for folder in (layout.world, layout.host, layout.internet, layout.registry, layout.kbs):
             folder.mkdir(parents=True, exist_ok=True)
         self.services: dict[str, Service] = {}
@@ -106,14 +107,14 @@ class Lab:
             Step("containerd", ("disk",), _thread(self._configure_containerd)),
             Step("host", ("skeleton", "kernel", "psp", "control", "names"), self.services["host"].start),
             *self._container_steps(),
-            Step("access", ("skeleton",), _thread(access.create, lab, sockets.ssh_port)),
+            Step("access", ("skeleton",), _thread(self._give_access)),
             Step("boot", ("access", "host", "containerd", "artifacts", "seed", "internet"), self._boot_units),
             Step("docker", ("boot", "containers"), self._start_docker),
             Step("ready", ("boot", "seed"), _thread(stage.await_node, lab, self._stage)),
             Step(
                 "labfile",
                 ("ready", "docker", "controllers"),
-                _thread(labfile.write, lab, sockets.ssh_port),
+                _thread(labfile.write, lab, sockets.ssh_port, self._parts),
             ),
         ]
 
@@ -139,6 +140,7 @@ class Lab:
 
     def _specs(self) -> Sequence[Spec]:
         lab, sockets = self._layout, self._sockets
+        server = "simlab.machine.openssh" if self._parts.sshd else "simlab.machine.sshd"
         return [
             _python(
                 "psp",
@@ -172,7 +174,7 @@ class Lab:
             Spec("host", lambda: sandbox.holder_argv(lab), file_exists(sandbox.pid_file(lab))),
             _python(
                 "sshd",
-                ["simlab.machine.sshd", "--root", str(lab.root), "--fd", str(sockets.ssh_fd)],
+                [server, "--root", str(lab.root), "--fd", str(sockets.ssh_fd)],
                 file_exists(access.listening_file(lab)),
                 fds=(sockets.ssh_fd,),
             ),
@@ -264,6 +266,11 @@ class Lab:
         compose.create_container_folder(self._layout)
         if self._stage >= Stage.KBS:
             compose.clone(self._layout)
+
+    def _give_access(self) -> None:
+        access.create(self._layout, self._sockets.ssh_port)
+        if self._parts.sshd:
+            openssh.prepare(self._layout, self._parts.sshd)
 
     def _configure_containerd(self) -> None:
         if self._stage < Stage.CLUSTER:

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from simlab import addresses
+from simlab import addresses, real_parts
 from simlab.release import versions
 from simlab.requirements import PROGRAM_PATH
 from simlab.stages import Stage
@@ -27,7 +27,10 @@ STOP_SECONDS: Final = 15.0
 _REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
 # Nothing else of the runner's environment reaches the lab: its proxy or CA bundle would break it.
-_INHERITED: Final = ("HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "KUBEBUILDER_ASSETS")
+_INHERITED: Final = (
+    *("HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH"),
+    *real_parts.VARIABLES,
+)
 
 
 class StartError(Exception):

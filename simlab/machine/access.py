@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simlab.layout import Layout
+
+# The SSH server's private key, on the host.
+HOST_KEY: Final = "etc/ssh/ssh_host_ed25519_key"
 
 
 def client_key(layout: Layout) -> Path:
@@ -38,7 +41,7 @@ def registry_password(layout: Layout) -> Path:
 
 def host_key(layout: Layout) -> Path:
     """Return the SSH server's private key."""
-    return layout.host / "etc/ssh/ssh_host_ed25519_key"
+    return layout.host / HOST_KEY
 
 
 def authorized_keys(layout: Layout) -> Path:

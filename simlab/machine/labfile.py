@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simlab.layout import Layout
+    from simlab.real_parts import RealParts
     from simlab.release.versions.release import Release
 
 # A simulated lab may be changed in every way.
@@ -35,13 +36,17 @@ _PERMISSIONS: Final = (
 )
 
 
-def write(layout: Layout, ssh_port: int) -> None:
-    """Write `layout.lab_file`; its digests are those of the build, not of the host's files."""
+def write(layout: Layout, ssh_port: int, parts: RealParts) -> None:
+    """Write `layout.lab_file`; its digests are those of the build, not of the host's files.
+
+    Which parts are real ones it tells in its notes.
+    """
     release, built = versions.of(layout), artifacts.Artifacts(layout.world / "artifacts")
     digests = built.sha256()
     content = {
         "name": "simulated",
         "profile": release.profile,
+        "notes": [f"In place of the simulated lab's own: {part}" for part in parts.told()],
         "ssh": {
             "host": "127.0.0.1",
             "port": ssh_port,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # RHEL's subsystem; the skeleton links it to Debian's program.
 SUBSYSTEMS: Final = {"sftp": "/usr/libexec/openssh/sftp-server"}
 # AcceptEnv of RHEL's sshd_config.
-_ACCEPTED_VARIABLES: Final = ("LANG", "LC_", "XMODIFIERS")
+ACCEPTED_VARIABLES: Final = ("LANG", "LC_", "XMODIFIERS")
 
 
 class Streams(NamedTuple):
@@ -67,7 +67,7 @@ class Session:
         finally:
             for theirs in (in_read, out_write, err_write):
                 os.close(theirs)
-        inward = asyncio.create_task(self._copy_in(in_write, process, close_at_eof=True))
+        inward = asyncio.create_task(self._copy_in(in_write, close_at_eof=True))
         outward = [
             asyncio.create_task(self._copy_out(out_read, self._stdout)),
             asyncio.create_task(self._copy_out(err_read, self._stderr)),
@@ -89,7 +89,7 @@ class Session:
             )
         finally:
             os.close(slave)
-        inward = asyncio.create_task(self._copy_in(writable, process, close_at_eof=False))
+        inward = asyncio.create_task(self._copy_in(writable, close_at_eof=False))
         await self._finish(process, inward, [asyncio.create_task(self._copy_out(master, self._stdout))])
 
     def _argv(self, variables: dict[str, str] | None = None) -> list[str]:
@@ -102,7 +102,7 @@ class Session:
         env |= {
             name: value
             for name, value in self._channel.get_environment().items()
-            if name.startswith(_ACCEPTED_VARIABLES)
+            if name.startswith(ACCEPTED_VARIABLES)
         }
         subsystem, command = self._channel.get_subsystem(), self._channel.get_command()
         if subsystem is not None:
@@ -146,14 +146,16 @@ class Session:
         finally:
             os.close(source)
 
-    async def _copy_in(self, target: int, process: asyncio.subprocess.Process, *, close_at_eof: bool) -> None:
+    async def _copy_in(self, target: int, *, close_at_eof: bool) -> None:
         try:
             while not self._stdin.at_eof():
                 try:
                     if data := await self._stdin.read(descriptors.CHUNK):
                         await descriptors.write(target, data)
-                except asyncssh.SignalReceived as request:
-                    self._signal(process, request.signal)
+                except asyncssh.SignalReceived:
+                    # "session signalling requires privilege separation", which a login as root has none of
+                    # (OpenSSH 9.2, session.c, session_signal_req; sshd.c, privsep_postauth).
+                    continue
                 except asyncssh.TerminalSizeChanged as change:
                     self._set_size(target, change.term_size)
                 except asyncssh.BreakReceived:
@@ -166,13 +168,6 @@ class Session:
                 await self._channel.wait_closed()
         finally:
             os.close(target)
-
-    @staticmethod
-    def _signal(process: asyncio.subprocess.Process, name: str) -> None:
-        number = getattr(signal, f"SIG{name}", None)
-        if number is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
 
     @staticmethod
     def _set_size(terminal: int, size: tuple[int, int, int, int]) -> None:

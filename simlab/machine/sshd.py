@@ -74,11 +74,9 @@ class HostServer(asyncssh.SSHServer):
         return await self._connection.forward_local_port("127.0.0.1", listen_port, listen_host, listen_port)
 
     async def _run_session(self, streams: Streams) -> None:
-        session = asyncio.create_task(Session(self._layout, streams).run())
-        # A program may outlive its channel, and must not count any more then.
-        await streams.stdin.channel.wait_closed()
+        # A program that outlives its channel counts until it ends (session.c, session_close_by_channel).
+        await Session(self._layout, streams).run()
         self._sessions -= 1
-        await session
 
 
 class SessionChannel(SSHServerStreamSession[bytes]):

@@ -31,15 +31,17 @@ def test_a_program_that_a_signal_ended_says_so(lab: Keeper) -> None:
     assert done.exit_signal[0] == "KILL"
 
 
-def test_a_signal_reaches_the_program(lab: Keeper) -> None:
+def test_a_signal_from_the_client_does_not_reach_roots_program(lab: Keeper) -> None:
     async def use(connection: asyncssh.SSHClientConnection) -> tuple[str, int | None]:
-        script = "trap 'echo caught; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
-        process = await connection.create_process(script)
+        process = await connection.create_process(
+            "trap 'echo caught; exit 3' TERM; echo ready; read; echo $REPLY"
+        )
         assert await process.stdout.readline() == "ready\n"
         process.send_signal("TERM")
+        process.stdin.write("in peace\n")
         return str(await process.stdout.read()), (await process.wait()).exit_status
 
-    assert lab.ssh(use) == ("caught\n", 3)
+    assert lab.ssh(use) == ("in peace\n", 0)
 
 
 def test_megabytes_come_back_unharmed(lab: Keeper) -> None:
@@ -68,7 +70,6 @@ def test_a_client_that_goes_hangs_up_terminals_only(
         process = await connection.create_process("echo $$; exec sleep 30", term_type=terminal)
         pid = int(await process.stdout.readline())
         process.close()
-        await process.wait_closed()
         # A hang-up takes a moment; what is to live on must still live after as long.
         watch = f"for i in $(seq 20); do kill -0 {pid} || exit 0; sleep 0.05; done; kill {pid}; exit 1"
         return (await connection.run(watch)).exit_status == 1
@@ -95,6 +96,21 @@ def test_an_eleventh_session_is_refused_and_room_is_made_again(lab: Keeper) -> N
         for process in held:
             process.stdin.write_eof()
             await process.wait()
+        assert (await connection.run("true")).exit_status == 0
+
+    lab.ssh(use)
+
+
+def test_a_program_that_outlives_its_channel_takes_a_session_until_it_ends(lab: Keeper) -> None:
+    async def use(connection: asyncssh.SSHClientConnection) -> None:
+        await connection.run("rm -f /tmp/gate; mkfifo /tmp/gate")
+        for _ in range(9):
+            (await connection.create_process("cat /tmp/gate", stdin=asyncssh.DEVNULL)).close()
+        kept = await connection.create_process("bash")
+        with pytest.raises(asyncssh.ChannelOpenError, match="open failed"):
+            await connection.create_process("true")
+        kept.stdin.write("true >/tmp/gate; while pgrep -f '^cat /tmp/gate'; do sleep 0.05; done; exit\n")
+        await kept.wait()
         assert (await connection.run("true")).exit_status == 0
 
     lab.ssh(use)
