@@ -105,7 +105,7 @@ class Artefacts:
 
     def initrd(self, kbc: Literal["online", "offline"]) -> str:
         """Path on the host of the KBC's initrd, fetched where it is missing."""
-        self._provisioning.ensure(self.fetched(kbc))
+        self._provisioning.ensure(self.fetched(kbc), own=True)
         return self._path(kbc)
 
     def fetched(self, kbc: Literal["online", "offline"]) -> FetchedFile:

@@ -300,6 +300,9 @@ class LabFile(Section):
     """The profile to qualify: a file in `profiles/`, without its `.toml`."""
     notes: list[Text] = []
     """What a reader of reports must know of this lab, a line each. The suite only passes it on."""
+    fault: Text | None = None
+    """What is broken in the lab on purpose: a simulated lab says so itself. A run on it ends with 1, whatever
+    it proves, and converges nothing unless `--provision` says so."""
     ssh: Ssh
     cluster: Cluster = Cluster()
     kbs: Kbs

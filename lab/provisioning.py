@@ -87,8 +87,11 @@ class Provisioning:
         self._failed: dict[str, NotProven] = {}
         self.unsettled = 0
 
-    def ensure(self, change: Change) -> None:
+    def ensure(self, change: Change, *, own: bool = False) -> None:
         """Make sure that a change holds.
+
+        `own` says that it changes nothing but the suite's own folder on the host: then it is no convergence,
+        and the mode `off` makes it too.
 
         Raises NotProven where it does not and the mode or the permissions forbid to make it, or making it
         failed, once in a run; and LabError where it was made and does not hold all the same.
@@ -101,7 +104,7 @@ class Provisioning:
         before = self._look(change)
         after = before
         if not before.holds:
-            refusal = self._refusal(change, before)
+            refusal = self._refusal(change, before, own=own)
             if refusal is not None:
                 self._failed[change.name] = refusal
                 if self.mode is Mode.CHECK:
@@ -159,9 +162,9 @@ class Provisioning:
         """Whether a change held when the run undid what it could."""
         return change.name in self._undone
 
-    def _refusal(self, change: Change, before: Sight) -> NotProven | None:
+    def _refusal(self, change: Change, before: Sight, *, own: bool) -> NotProven | None:
         """Why a change that is needed may not be made."""
-        if self.mode is not Mode.APPLY:
+        if self.mode is not Mode.APPLY and not (own and self.mode is Mode.OFF):
             return NotProven(
                 f"{change.name}: {before.found}, and provisioning is {self.mode}", owner=change.clause
             )

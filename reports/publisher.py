@@ -68,6 +68,8 @@ class Publisher:
             reporter._tw = silent._tw  # noqa: SLF001 - pytest 9.1 has no public way
         lab, profile = self.run.lab.get("name", "unnamed"), self.run.profile.get("title", "unnamed")
         self._display.begin(f"Conformance run {self.run.id}: lab {lab}, {profile}")
+        for fault in self.run.faults:
+            self._display.problem(f"The lab is broken on purpose: {fault}")
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -126,7 +128,6 @@ class Publisher:
             exit_code=session.exitstatus,
             arguments=[self._redactor(str(a)) for a in self._config.invocation_params.args],
             suite=self._suite,
-            faults=[self._redactor(str(fault)) for fault in self._config.getoption("fault", None) or []],
         )
         complete_allure(self.folder.allure, results.scenarios)
         write(results, self.folder.path)
@@ -139,6 +140,7 @@ class Publisher:
         if pytest_says not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return pytest_says
         proved = self.run.all_proved() and not self._other_failures and not self.run.problems
+        proved = proved and not self.run.faults
         return int(pytest.ExitCode.OK if proved else pytest.ExitCode.TESTS_FAILED)
 
 

@@ -103,6 +103,12 @@ class Run:
                 scenario.verdict = Verdict.NOT_PROVEN
                 scenario.reason = f"{NEVER_RAN}: {why}" if why else f"{NEVER_RAN}: the run stopped before it"
 
+    @property
+    def faults(self) -> list[str]:
+        """What is broken in the lab on purpose, by its lab file."""
+        fault = self.lab.get("fault")
+        return [fault] if fault else []
+
     def all_proved(self) -> bool:
         """Whether at least one scenario passed, and every one that decides is proved."""
         scenarios = list(self.scenarios.values())
@@ -116,7 +122,6 @@ class Run:
         exit_code: int,
         arguments: Sequence[str],
         suite: SuiteFacts | None = None,
-        faults: Sequence[str] = (),
     ) -> Results:
         """The results of the run, which is over."""
         for scenario in self.scenarios.values():
@@ -135,7 +140,7 @@ class Run:
                 exit_code=exit_code,
                 arguments=list(arguments),
                 problems=self.problems,
-                faults=list(faults),
+                faults=self.faults,
             ),
             suite=suite or SuiteFacts(),
             answer=answer(

@@ -238,6 +238,8 @@ def answer_sentence(results: Results) -> str:
     if not answer.decided:
         return "Nothing is proved: no selected scenario decides."
     told = f"{answer.proved} of {plural(answer.decided, 'scenario')} proved"
+    if results.run.faults:
+        told += " on a lab that was broken on purpose, which certifies nothing"
     return f"{told}, and the run was interrupted." if results.run.interrupted else f"{told}."
 
 

@@ -17,12 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab import labs, real_parts, requirements
+from simlab.faults import catalogue
 from simlab.machine import access, boot, power
 from simlab.release import versions
 from simlab.stages import Stage
 from simlab.world import StartError, World
 
 if TYPE_CHECKING:
+    from simlab.faults.fault import Fault
     from simlab.layout import Layout
 
 _DOWN_SECONDS: Final = 30.0
@@ -51,7 +53,8 @@ def up(options: argparse.Namespace) -> int:
     wake = _signals_to_pipe()
     record = labs.claim(options.root, options.name or f"run-{os.getpid()}")
     layout = record.layout
-    world = World(layout, Stage.named(options.stage), options.release)
+    stage = options.stage or _stage_for(options.fault)
+    world = World(layout, Stage.named(stage), options.release, options.fault)
     try:
         world.start(wake)
         _announce(layout, world, as_json=options.attached or options.json)
@@ -128,10 +131,36 @@ def reset(options: argparse.Namespace) -> int:
     return 0
 
 
+def show_faults(options: argparse.Namespace) -> int:
+    """Print the catalogue of faults, by the clauses that must turn red; a fault stands at each of its own."""
+    del options
+    known = catalogue.faults().values()
+    for clause in sorted({clause for fault in known for clause in fault.clauses}):
+        print(clause)
+        for fault in known:
+            if clause in fault.clauses:
+                print(f"  {fault.name} ({fault.kind}): {fault.breaks}")
+    return 0
+
+
+def _stage_for(fault: Fault | None) -> str:
+    """Return how far along the guide a lab is by default: under a fault, where all else is done."""
+    return (Stage.WORKLOADS if fault else Stage.KBS).name.lower()
+
+
+def _fault(name: str) -> Fault:
+    try:
+        return catalogue.named(name)
+    except catalogue.UnknownFaultError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _up_detached(options: argparse.Namespace) -> int:
     """Start a keeper in a session of its own and wait until it says that the lab is ready."""
     command = [sys.executable, "-m", "simlab", "up", "--attached", "--name", options.name or "default"]
-    command += ["--stage", options.stage, "--release", options.release]
+    command += ["--release", options.release]
+    command += ["--stage", options.stage] if options.stage else []
+    command += ["--fault", options.fault.name] if options.fault else []
     if options.root:
         command += ["--root", str(options.root)]
     # The keeper's stdin is a pipe that it keeps open itself, so it never ends.
@@ -233,8 +262,7 @@ def _parse() -> argparse.Namespace:
     sub.add_argument(
         "--stage",
         choices=Stage.names(),
-        default=Stage.KBS.name.lower(),
-        help="how far along the guide it starts (default: %(default)s)",
+        help=f"how far along the guide it starts (default: {_stage_for(None)}; with a fault, the last one)",
     )
     sub.add_argument(
         "--release",
@@ -242,10 +270,12 @@ def _parse() -> argparse.Namespace:
         default=versions.DEFAULT.name,
         help="which CoCo release it is (default: %(default)s)",
     )
+    sub.add_argument("--fault", type=_fault, metavar="NAME", help="what is broken in it; see: faults")
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--attached", action="store_true", help="say JSON; stop at the end of stdin")
     how.add_argument("--detach", action="store_true", help="leave it running; its name is 'default'")
     sub.add_argument("--json", action="store_true", help="say JSON when the detached lab is ready")
+    command("faults", show_faults, "list the faults that a lab can be started with, by clause")
     which(command("down", down, "stop a lab and remove its folder"))
     which(command("console", console, "print what the host's console showed, boot after boot"))
     which(command("reset", reset, "press the reset button of a lab's host"))

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from simlab.containers import Container
 from simlab.docker import Docker
 from simlab.docker_run import Wish
 from simlab.engine import Engine
+from simlab.faults import acts
 from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
 from simlab.internet import git
@@ -35,8 +37,13 @@ from simlab.stages import Stage
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from simlab.faults.fault import Fault
     from simlab.layout import Layout
     from simlab.machine.boot import Booted
+
+# The programs through which a fault's own ones run in the place of a component.
+_STAND_IN: Final = "simlab.faults.stand_in"
+_GUEST_STAND_IN: Final = "simlab.faults.guest"
 
 _ANY: Final = "0.0.0.0"  # noqa: S104 -- as simple-kbs' Dockerfile starts it, in the lab's own network namespace
 
@@ -54,8 +61,11 @@ class Sockets:
 class Lab:
     """The services of one lab, and the order in which they come up and go down."""
 
-    def __init__(self, layout: Layout, sockets: Sockets, stage: Stage = Stage.KBS) -> None:
+    def __init__(
+        self, layout: Layout, sockets: Sockets, stage: Stage = Stage.KBS, fault: Fault | None = None
+    ) -> None:
         self._layout = layout
+        self._fault = fault
         self._sockets = sockets
         self._stage = stage
         self._parts = real_parts.from_environment()
@@ -76,6 +86,9 @@ class Lab:
 
     def steps(self) -> list[Step]:
         """Return the steps that bring the lab up, up to the lab file that says it is ready."""
+        return acts.with_acts(self._own_steps(), self._fault.acts if self._fault else (), self._layout)
+
+    def _own_steps(self) -> list[Step]:
         lab, sockets = self._layout, self._sockets
         return [
             Step("network", (), _thread(network.set_up)),
@@ -111,10 +124,11 @@ class Lab:
             Step("boot", ("access", "host", "containerd", "artifacts", "seed", "internet"), self._boot_units),
             Step("docker", ("boot", "containers"), self._start_docker),
             Step("ready", ("boot", "seed"), _thread(stage.await_node, lab, self._stage)),
+            Step("chain", ("boot", "psp", "internet"), _thread(self._export_chain)),
             Step(
                 "labfile",
-                ("ready", "docker", "controllers"),
-                _thread(labfile.write, lab, sockets.ssh_port, self._parts),
+                ("ready", "docker", "controllers", "chain"),
+                _thread(labfile.write, lab, sockets.ssh_port, self._parts, self._fault),
             ),
         ]
 
@@ -142,17 +156,17 @@ class Lab:
         lab, sockets = self._layout, self._sockets
         server = "simlab.machine.openssh" if self._parts.sshd else "simlab.machine.sshd"
         return [
-            _python(
+            self._python(
                 "psp",
                 ["simlab.psp", "--socket", str(lab.psp_socket), "--state", str(lab.platform)],
                 socket_accepts(lab.psp_socket),
             ),
-            _python(
+            self._python(
                 "internet",
                 ["simlab.internet", "--root", str(lab.root)],
                 port_accepts(addresses.INTERNET_IP, 443),
             ),
-            _python(
+            self._python(
                 "apiserver",
                 [
                     *("simlab.kube.apiserver", "--fd", str(sockets.api_fd), "--pki", str(lab.pki)),
@@ -161,18 +175,21 @@ class Lab:
                 port_accepts(addresses.HOST_IP, addresses.KUBE_API_PORT),
                 fds=(sockets.api_fd,),
             ),
-            _python(
+            self._python(
                 "controllers",
                 ["simlab.kube.controllers", "--kubeconfig", str(lab.world / "controllers.conf")],
                 _at_once,
             ),
-            _python(
+            self._python(
                 "node",
-                ["simlab.node", "--root", str(lab.root), "--kubeconfig", str(lab.world / "node.conf")],
+                [
+                    *("simlab.node", "--root", str(lab.root), "--kubeconfig", str(lab.world / "node.conf")),
+                    *(("--guest", _GUEST_STAND_IN) if self._fault and self._fault.guest else ()),
+                ],
                 _at_once,
             ),
             Spec("host", lambda: sandbox.holder_argv(lab), file_exists(sandbox.pid_file(lab))),
-            _python(
+            self._python(
                 "sshd",
                 [server, "--root", str(lab.root), "--fd", str(sockets.ssh_fd)],
                 file_exists(access.listening_file(lab)),
@@ -182,7 +199,7 @@ class Lab:
 
     def _database_container(self) -> Container:
         lab = self._layout
-        spec = _python(
+        spec = self._python(
             "database",
             ["simlab.database", "--root", str(lab.root)],
             port_accepts(addresses.DATABASE_IP, addresses.DATABASE_PORT),
@@ -194,7 +211,7 @@ class Lab:
     def _kbs_container(self) -> Container:
         lab = self._layout
         flag = f"--grpc_sock={_ANY}:{addresses.KBS_PORT}"
-        spec = _python(
+        spec = self._python(
             "kbs",
             ["simlab.kbs", flag],
             port_accepts("127.0.0.1", addresses.KBS_PORT),
@@ -231,6 +248,23 @@ class Lab:
         self._add(service)
         return container
 
+    def _python(
+        self,
+        name: str,
+        arguments: list[str],
+        ready: Callable[[], Awaitable[bool]],
+        *,
+        env: dict[str, str] | None = None,
+        cwd: Path | None = None,
+        fds: tuple[int, ...] = (),
+    ) -> Spec:
+        """Return a service that is a module of ours, or a stand-in for it with the same arguments."""
+        program, *options = arguments
+        if self._fault and name in self._fault.stand_ins:
+            program, options = _STAND_IN, [str(self._layout.root), name, *options]
+        argv = [sys.executable, "-m", program, *options]
+        return Spec(name, lambda: argv, ready, env=env or {}, cwd=cwd, fds=fds)
+
     def _add(self, service: Service) -> None:
         self.services[service.spec.name] = service
 
@@ -261,6 +295,15 @@ class Lab:
         if self._stage >= Stage.CLUSTER:
             await self._manager.start(systemd.DOCKER)
             await self._start_registry()
+
+    def _export_chain(self) -> None:
+        """Do as the guide's step four before the first encrypted pod."""
+        if self._stage >= Stage.WORKLOADS:
+            path = "/opt/sev/cert_chain.cert"
+            script = f"mkdir -p /opt/sev && sevctl export --full {path}"
+            subprocess.run(
+                sandbox.argv(self._layout, ["/bin/sh", "-c", script]), check=True, capture_output=True
+            )
 
     def _prepare_compose(self) -> None:
         compose.create_container_folder(self._layout)
@@ -301,18 +344,6 @@ class Lab:
             self._power,
         )
         self._control = await control.serve(sandbox.control_socket(self._layout), controlled)
-
-
-def _python(
-    name: str,
-    arguments: list[str],
-    ready: Callable[[], Awaitable[bool]],
-    *,
-    env: dict[str, str] | None = None,
-    cwd: Path | None = None,
-    fds: tuple[int, ...] = (),
-) -> Spec:
-    return Spec(name, lambda: [sys.executable, "-m", *arguments], ready, env=env or {}, cwd=cwd, fds=fds)
 
 
 def _thread(work: Callable[..., object], *arguments: object) -> Callable[[], Awaitable[None]]:

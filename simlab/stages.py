@@ -21,6 +21,8 @@ class Stage(IntEnum):
     """The operator's runtime and its RuntimeClasses: step two."""
     KBS = 4
     """simple-kbs and its database: step three."""
+    WORKLOADS = 5
+    """The platform's certificate chain exported: what step four needs before its first pod."""
 
     @classmethod
     def names(cls) -> list[str]:

@@ -16,11 +16,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from setproctitle import setproctitle
 
 from simlab.bringup import bring_up
+from simlab.faults import lab_fault
+from simlab.faults.acts import ActError
 from simlab.layout import Layout
 from simlab.machine.boot import BootError
 from simlab.network import NetworkError
@@ -29,17 +31,20 @@ from simlab.services import Lab, Sockets
 from simlab.stage import StageError
 from simlab.stages import Stage
 
+if TYPE_CHECKING:
+    from simlab.faults.fault import Fault
+
 _log = logging.getLogger("supervisor")
 
 
-async def supervise(layout: Layout, sockets: Sockets, stage: Stage) -> int:
+async def supervise(layout: Layout, sockets: Sockets, stage: Stage, fault: Fault | None = None) -> int:
     """Bring the lab up, wait until stdin ends or SIGTERM comes, and take it down; returns the exit status."""
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, told_to_stop.set)
     # The keeper holds the other end and never writes: readable means that it is gone, or wants the end.
     loop.add_reader(sys.stdin.fileno(), told_to_stop.set)
-    lab = Lab(layout, sockets, stage)
+    lab = Lab(layout, sockets, stage, fault)
 
     def on_done(step: str, seconds: float) -> None:
         _log.info("%s done in %.2f s", step, seconds)
@@ -80,7 +85,8 @@ def main() -> int:
     for descriptor in (sockets.ssh_fd, sockets.api_fd):
         os.set_inheritable(descriptor, False)
     _uncover_proc()
-    return asyncio.run(supervise(Layout(options.root), sockets, Stage.named(options.stage)))
+    layout = Layout(options.root)
+    return asyncio.run(supervise(layout, sockets, Stage.named(options.stage), lab_fault.of(layout)))
 
 
 def _uncover_proc() -> None:
@@ -96,7 +102,7 @@ def _uncover_proc() -> None:
 
 
 def _explain(failure: Exception) -> str:
-    expected = isinstance(failure, ServiceError | NetworkError | StageError | BootError)
+    expected = isinstance(failure, ServiceError | NetworkError | StageError | BootError | ActError)
     return str(failure) if expected else f"{type(failure).__name__}: {failure}"
 
 

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses, real_parts
+from simlab.faults import lab_fault
 from simlab.release import versions
 from simlab.requirements import PROGRAM_PATH
 from simlab.stages import Stage
 
 if TYPE_CHECKING:
+    from simlab.faults.fault import Fault
     from simlab.layout import Layout
 
 START_SECONDS: Final = 90.0
@@ -44,9 +46,15 @@ class World:
     """
 
     def __init__(
-        self, layout: Layout, stage: Stage = Stage.KBS, release: str = versions.DEFAULT.name
+        self,
+        layout: Layout,
+        stage: Stage = Stage.KBS,
+        release: str = versions.DEFAULT.name,
+        fault: Fault | None = None,
     ) -> None:
         versions.write(layout, release)
+        if fault is not None:
+            lab_fault.write(layout, fault)
         self._layout = layout
         self._stage = stage
         # The sockets are made before the namespaces, so that they listen on the runner's loopback.

@@ -15,8 +15,8 @@ import sys
 _PROGRAM = "simlab.guest.vm"
 
 
-def main() -> None:
-    """Replace this process; exits with 2 for a command line that is not understood."""
+def main(program: str = _PROGRAM) -> None:
+    """Replace this process by a module; exits with 2 for a command line that is not understood."""
     arguments = sys.argv[1:]
     if len(arguments) < 4 or arguments[0] != "--layout" or arguments[2] != "--":
         sys.stderr.write("usage: python -m simlab.guest --layout DIR -- QEMU-ARGUMENT-VECTOR\n")
@@ -25,7 +25,7 @@ def main() -> None:
     handed = os.memfd_create("arguments", 0)
     os.write(handed, json.dumps({"layout": arguments[1], "qemu": qemu}).encode())
     wanted = sum(len(os.fsencode(argument)) + 1 for argument in qemu)
-    argv = [sys.executable, "-m", _PROGRAM, f"{handed}:"]
+    argv = [sys.executable, "-m", program, f"{handed}:"]
     missing = wanted - sum(len(os.fsencode(argument)) + 1 for argument in argv)
     argv[-1] += "-" * max(missing, 0)
     os.execv(sys.executable, argv)  # noqa: S606 - no shell wanted

@@ -28,6 +28,8 @@ from simlab.node.host import Host
 from simlab.node.kata import protection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simlab.guest.qmp import Arguments
 
 _log = logging.getLogger(__name__)
@@ -189,11 +191,15 @@ class VirtualMachine:
         self._over.set()
 
 
-async def _run(layout: Layout, machine: Machine) -> None:
-    await VirtualMachine(layout, machine).run()
+async def _run(virtual_machine: type[VirtualMachine], layout: Layout, machine: Machine) -> None:
+    await virtual_machine(layout, machine).run()
 
 
-def main() -> None:
+def _usual(_layout: Layout) -> type[VirtualMachine]:
+    return VirtualMachine
+
+
+def main(kind_of: Callable[[Layout], type[VirtualMachine]] = _usual) -> None:
     """Run the VM whose arguments were handed over; exits with 1, as QEMU, when it cannot be started."""
     handed = int(sys.argv[1].partition(":")[0])
     with os.fdopen(handed, "rb") as file:
@@ -211,7 +217,7 @@ def main() -> None:
             level=logging.INFO,
         )
         with contextlib.suppress(KeyboardInterrupt):
-            asyncio.run(_run(layout, machine))
+            asyncio.run(_run(kind_of(layout), layout, machine))
     except (ArgumentError, LaunchError) as error:
         _fail(str(error))
     except OSError as error:

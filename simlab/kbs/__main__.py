@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import grpc
 from setproctitle import setproctitle
@@ -16,6 +16,9 @@ from simlab.kbs import rust
 from simlab.kbs.keybroker_pb2_grpc import add_KeyBrokerServiceServicer_to_server
 from simlab.kbs.pool import DatabaseError, Pool, Settings
 from simlab.kbs.service import KeyBroker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # A request may wait half a minute for the database; the real server holds any number of them.
 _REQUESTS_AT_ONCE: Final = 64
@@ -26,7 +29,7 @@ _OPTIONS: Final = (
 )
 
 
-def main() -> NoReturn:
+def main(new_service: Callable[[Pool], KeyBroker] = KeyBroker) -> NoReturn:
     """Connect to the database, then serve until SIGTERM. Exits with 1 and one line when it cannot."""
     parser = argparse.ArgumentParser(prog="simple-kbs", description="simple-kbs 0.1.1, simulated")
     parser.add_argument(
@@ -42,7 +45,7 @@ def main() -> NoReturn:
     except DatabaseError as error:
         sys.exit(f"Error: db::get_db_pool:: Encountered error trying to create database pool: {error}")
     server = grpc.server(ThreadPoolExecutor(_REQUESTS_AT_ONCE), options=_OPTIONS)
-    add_KeyBrokerServiceServicer_to_server(KeyBroker(pool), server)  # type: ignore[no-untyped-call]
+    add_KeyBrokerServiceServicer_to_server(new_service(pool), server)  # type: ignore[no-untyped-call]
     try:
         server.add_insecure_port(address)
     except RuntimeError:

@@ -62,7 +62,7 @@ class KeyBroker(KeyBrokerServiceServicer):
         """Check policies and measurement of a launch, and return its secrets for injection."""
         with _answering(context) as cancelled:
             _LOG.info("Secret Requested")
-            store = Store(self._pool, cancelled)
+            store = self.store(cancelled)
             with _refusing("Malformed Launch ID"):
                 launch_id = uuids.parse(request.LaunchId)
             connection = Connection(
@@ -75,7 +75,7 @@ class KeyBroker(KeyBrokerServiceServicer):
             )
             with _refusing("Bad secret request"):
                 requests = Requests(request.SecretRequests)
-            _check_policies(requests, store, connection)
+            self.check_policies(requests, store, connection)
             with self._lock:
                 owner = self._launches.pop(launch_id, None)
             if owner is None:
@@ -97,14 +97,14 @@ class KeyBroker(KeyBrokerServiceServicer):
     ) -> OnlineSecretResponse:
         """Return secrets to a guest that was launched before, held to the policies as it was launched."""
         with _answering(context) as cancelled:
-            store = Store(self._pool, cancelled)
+            store = self.store(cancelled)
             with _refusing("Malformed Client ID"):
                 client_id = uuids.parse(request.ClientId)
             with _refusing("Connection not found"):
                 connection, symkey = store.connection(client_id)
             with _refusing("Bad secret request"):
                 requests = Requests(request.SecretRequests)
-            _check_policies(requests, store, connection)
+            self.check_policies(requests, store, connection)
             with _refusing("Cannot fulfill secret request"):
                 secrets = requests.map(store, connection)
             with _refusing("Failed to encrypt secret"):
@@ -113,12 +113,20 @@ class KeyBroker(KeyBrokerServiceServicer):
 
         return OnlineSecretResponse()  # cancelled: nobody sees it
 
+    def store(self, cancelled: threading.Event) -> Store:
+        """Return the database for the time of one request."""
+        return Store(self._pool, cancelled)
 
-def _check_policies(requests: Requests, store: Store, connection: Connection) -> None:
-    with _refusing("Policy validation failed"):
-        for policy in requests.policies(store):
-            policy.verify(connection)
-    _LOG.info("Policy validated succesfully. Connection: %s", connection.debug())
+    def check_policies(self, requests: Requests, store: Store, connection: Connection) -> None:
+        """Hold a launch to every policy that its request touches."""
+        with _refusing("Policy validation failed"):
+            for policy in requests.policies(store):
+                policy.verify(connection)
+        self.log_validated(connection)
+
+    def log_validated(self, connection: Connection) -> None:
+        """Say in the log that a launch is one that the policies allow."""
+        _LOG.info("Policy validated succesfully. Connection: %s", connection.debug())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import setproctitle
 from aiohttp import web
@@ -20,6 +20,9 @@ from simlab.kube.cluster import Cluster
 from simlab.kube.resources import Registry
 from simlab.kube.server import ApiServer
 from simlab.kube.store import HISTORY, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SHUTDOWN_SECONDS: Final = 2.0
 
@@ -46,13 +49,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def serve(options: argparse.Namespace) -> None:
+async def serve(
+    options: argparse.Namespace,
+    new_cluster: Callable[[Store, Registry], Cluster] = Cluster,
+    new_server: Callable[[Cluster, Path], ApiServer] = ApiServer,
+) -> None:
     """Serve until SIGTERM or SIGINT; raises OSError if an address or the PKI cannot be used."""
     context = server_context(options.pki)
-    cluster = Cluster(Store(options.history), Registry())
+    cluster = new_cluster(Store(options.history), Registry())
     address, port = options.listen[0] if options.listen else ("127.0.0.1", 443)
     bootstrap.fill(cluster, address, port)
-    server = ApiServer(cluster, options.pki)
+    server = new_server(cluster, options.pki)
     runner = web.AppRunner(server.application(), access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     stop = asyncio.Event()
@@ -71,8 +78,8 @@ async def serve(options: argparse.Namespace) -> None:
         await runner.cleanup()
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the program; returns its exit code."""
+def main(arguments: list[str] | None = None, **parts: Any) -> int:
+    """Run the program; returns its exit code. `parts` are those that `serve` takes."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if not options.listen and not options.fd:
@@ -82,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     setproctitle.setproctitle("kube-apiserver")
     try:
-        asyncio.run(serve(options))
+        asyncio.run(serve(options, **parts))
     except OSError as error:
         print(f"kube-apiserver: {error}", file=sys.stderr)  # noqa: T201 - a program's own message
         return 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import tomlkit
 
@@ -15,6 +15,7 @@ from simlab.release import versions
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simlab.faults.fault import Fault
     from simlab.layout import Layout
     from simlab.real_parts import RealParts
     from simlab.release.versions.release import Release
@@ -36,14 +37,28 @@ _PERMISSIONS: Final = (
 )
 
 
-def write(layout: Layout, ssh_port: int, parts: RealParts) -> None:
+# Under a fault much is waited for that does not come; of what does come, nothing takes as long here.
+_FAULT_TIMEOUTS: Final = {
+    "connect": 10,
+    "command": 30,
+    "download": 30,
+    "reboot": 60,
+    "node_ready": 30,
+    "runtime_installed": 30,
+    "kbs_built": 30,
+    "pod_running": 40,
+    "pod_deleted": 30,
+}
+
+
+def write(layout: Layout, ssh_port: int, parts: RealParts, fault: Fault | None = None) -> None:
     """Write `layout.lab_file`; its digests are those of the build, not of the host's files.
 
     Which parts are real ones it tells in its notes.
     """
     release, built = versions.of(layout), artifacts.Artifacts(layout.world / "artifacts")
     digests = built.sha256()
-    content = {
+    content: dict[str, Any] = {
         "name": "simulated",
         "profile": release.profile,
         "notes": [f"In place of the simulated lab's own: {part}" for part in parts.told()],
@@ -83,6 +98,9 @@ def write(layout: Layout, ssh_port: int, parts: RealParts) -> None:
             "kernel": digests[artifacts.KERNEL_SEV],
         },
     }
+    if fault is not None:
+        content = {"fault": f"{fault.name}: {fault.breaks}"} | content
+        content["timeouts"] = _FAULT_TIMEOUTS | dict(fault.timeouts)
     draft = layout.lab_file.with_suffix(".draft")
     draft.write_text("# Written by the simulated lab.\n\n" + tomlkit.dumps(content))
     draft.replace(layout.lab_file)

@@ -9,8 +9,9 @@ import logging
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 # Before grpc is imported: its fork handlers are for programs that go on using it in the child.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
@@ -22,20 +23,25 @@ from simlab.layout import Layout
 from simlab.node.containerd.cri import Cri
 from simlab.node.events import EventRecorder
 from simlab.node.host import Host
+from simlab.node.kata.shim import KataShim
+from simlab.node.kata.vm import Vm
 from simlab.node.kubelet import Kubelet
 from simlab.node.kubelet_server import KubeletServer
 from simlab.node.node_object import NodeObject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _REGISTER_AGAIN_SECONDS: Final = 0.2
 
 _log = logging.getLogger("simlab.node")
 
 
-async def run(layout: Layout, kubeconfig: Path) -> None:
+async def run(layout: Layout, kubeconfig: Path, new_cri: Callable[[Host], Cri] = Cri) -> None:
     """Run kubelet and containerd until cancelled; then end the node's VMs."""
     host = Host(layout)
     api = Api.from_kubeconfig(kubeconfig)
-    cri = Cri(host)
+    cri = new_cri(host)
     node = NodeObject(api, host)
     events = EventRecorder(api, node.name)
     kubelet = Kubelet(api, cri, events, node.name)
@@ -65,8 +71,8 @@ async def _register(node: NodeObject) -> None:
             return
 
 
-async def _until_signal(layout: Layout, kubeconfig: Path) -> None:
-    task = asyncio.create_task(run(layout, kubeconfig))
+async def _until_signal(layout: Layout, kubeconfig: Path, new_cri: Callable[[Host], Cri]) -> None:
+    task = asyncio.create_task(run(layout, kubeconfig, new_cri))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, task.cancel)
@@ -74,15 +80,21 @@ async def _until_signal(layout: Layout, kubeconfig: Path) -> None:
         await task
 
 
-def main() -> None:
-    """Read the command line and run."""
+def main(new_cri: Callable[..., Cri] = Cri) -> None:
+    """Read the command line and run; `new_cri` makes containerd of a host and a maker of kata's shims."""
     parser = argparse.ArgumentParser(prog="python -m simlab.node")
     parser.add_argument("--root", type=Path, required=True, help="the lab's folder")
     parser.add_argument("--kubeconfig", type=Path, required=True, help="how to reach the API server")
+    parser.add_argument("--guest", default="simlab.guest", metavar="MODULE", help="the program of a VM")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
     setproctitle("kubelet")
-    asyncio.run(_until_signal(Layout(arguments.root), arguments.kubeconfig))
+    new_vm = partial(Vm, program=(sys.executable, "-m", arguments.guest))
+
+    def containerd(host: Host) -> Cri:
+        return new_cri(host, partial(KataShim, new_vm=new_vm))
+
+    asyncio.run(_until_signal(Layout(arguments.root), arguments.kubeconfig, containerd))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from setproctitle import setproctitle
 
@@ -13,8 +14,13 @@ from simlab.psp import platform
 from simlab.psp.firmware import SevFirmware
 from simlab.psp.service import PspServer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def main() -> None:
+    from simlab.psp.platform import Platform
+
+
+def main(new_firmware: Callable[[Platform], SevFirmware] = SevFirmware) -> None:
     """Make a platform, or serve it until SIGTERM. Exits with 1 and one line when it cannot."""
     parser = argparse.ArgumentParser(prog="simlab.psp", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="the platform's folder")
@@ -27,7 +33,7 @@ def main() -> None:
         return
     try:
         chip = platform.load(arguments.state)
-        server = PspServer(arguments.socket, SevFirmware(chip))
+        server = PspServer(arguments.socket, new_firmware(chip))
     except (OSError, ValueError, TypeError) as error:
         sys.exit(f"simlab.psp: {error}")
     setproctitle("simlab-psp")

@@ -88,8 +88,12 @@ class SevFirmware:
             else:
                 keys = own_keys()
             handle = next(self._handles)
-            self._guests[handle] = Guest(self._platform.firmware, policy, asid, keys)
+            self._guests[handle] = self.new_guest(policy, asid, keys)
             return handle
+
+    def new_guest(self, policy: int, asid: int, keys: tuple[bytes, bytes]) -> Guest:
+        """Make a guest's context."""
+        return Guest(self._platform.firmware, policy, asid, keys)
 
     def guest(self, handle: int) -> Guest:
         """Return a guest. Raises SevError INVALID_GUEST."""

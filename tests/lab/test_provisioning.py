@@ -47,6 +47,18 @@ def test_what_holds_is_left_alone_and_counts_as_unchanged() -> None:
     assert [entry.changed for entry in record.operations] == [False]
 
 
+@pytest.mark.parametrize("mode", [Mode.CHECK, Mode.OFF])
+def test_only_the_mode_off_makes_what_is_the_suites_own(mode: Mode) -> None:
+    switch = Switch(on=False)
+    changes = provisioning(mode, MemoryRecord())
+    if mode is Mode.OFF:
+        changes.ensure(switch, own=True)
+    else:
+        with pytest.raises(NotProven, match="provisioning is check"):
+            changes.ensure(switch, own=True)
+    assert switch.on == (mode is Mode.OFF)
+
+
 def test_what_is_missing_is_made_once_and_verified() -> None:
     record, switch = MemoryRecord(), Switch(on=False)
     changes = provisioning(Mode.APPLY, record)

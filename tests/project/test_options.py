@@ -17,10 +17,12 @@ ROOT = Path(__file__).parents[2]
         (["--stage=bare", "--lab=x.toml"], "ERROR: --stage is for a simulated lab, and --lab names one"),
         (
             ["--stage=half"],
-            "invalid choice: 'half' (choose from 'bare', 'sev', 'cluster', 'operator', 'kbs')",
+            "invalid choice: 'half' (choose from 'bare', 'sev', 'cluster', 'operator', 'kbs', 'workloads')",
         ),
         (["--release=0.7.0", "--lab=x.toml"], "ERROR: --release is for a simulated lab, and --lab names one"),
         (["--release=0.4.0"], "invalid choice: '0.4.0' (choose from '0.3.0', '0.7.0')"),
+        (["--fault=no-key", "--lab=x.toml"], "ERROR: --fault is for a simulated lab, and --lab names one"),
+        (["--fault=no-keys"], "there is no fault 'no-keys'; near it: no-key"),
         (["--restore", "--stage=bare"], "ERROR: --restore is for a lab that is up, and --stage starts one"),
     ],
 )
