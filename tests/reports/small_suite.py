@@ -29,6 +29,7 @@ from pytest_bdd import given, parsers, then, when
 from reports import recorder
 
 PASSWORD = {PASSWORD!r}
+LAB: dict[str, str] = {{}}
 
 def pytest_configure(config):
     redactor = Redactor()
@@ -37,7 +38,7 @@ def pytest_configure(config):
         config,
         runs=pathlib.Path(config.rootpath, "reports", "runs"),
         redactor=redactor,
-        lab={{"name": "small", "password": PASSWORD}},
+        lab={{"name": "small", "password": PASSWORD}} | LAB,
         profile={{"name": "p", "title": "Profile"}},
     )
 

@@ -200,3 +200,16 @@ def test_a_worker_that_dies_breaks_its_scenario(suite: Suite) -> None:
     assert left.scenario("dies").reason == "the process that ran it died during: And the worker dies"
     assert left.scenario("lives").verdict is Verdict.NOT_PROVEN
     assert left.exit_code != 0
+
+
+def test_a_run_on_a_lab_that_is_broken_on_purpose_says_so_and_is_no_success(suite: Suite) -> None:
+    suite.write(
+        "Feature: f\n\n  @W-1.2\n  Scenario: one\n    Given a lab\n", 'LAB["fault"] = "no-key: no key"\n'
+    )
+    left = suite.run()
+    assert left.verdicts() == {"one": Verdict.PASSED}
+    assert left.exit_code == 1
+    assert left.results.run.faults == ["no-key: no key"]
+    assert "The lab is broken on purpose: no-key: no key" in left.output
+    assert "1 of 1 scenario proved on a lab that was broken on purpose" in left.output
+    assert "no-key: no key. This run certifies nothing." in left.texts()["index.html"]

@@ -1,4 +1,4 @@
-"""`python -m tools.sensitivity`: run the suite under faults, and write docs/sensitivity.json and its page."""
+"""`python -m tools.sensitivity`: run the suite under faults, and write docs/sensitivity and its page."""
 
 # ruff: noqa: T201 -- a command's output
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 def main() -> int:
     """Run what is wanted; returns 1 where the suite did not do as it should."""
     options = _parse()
+    if options.page:
+        matrix.write_page()
+        return 0
     try:
         wanted = _wanted(options)
     except UnknownFaultError as error:
@@ -43,7 +46,7 @@ def main() -> int:
             rows.append(row)
             print(f"{number:3}/{len(runs)} {_told(row)}", flush=True)
     if not options.dry:
-        matrix.write({**matrix.read(), **{row.fault: row for row in rows}}.values())
+        matrix.write(rows)
     bad = sum(not row.good and not row.expected.get("uncaught") for row in rows)
     print(f"{len(rows)} runs, {bad + unrun} not as they should be, {time.monotonic() - began:.0f} s")
     return 1 if bad or unrun else 0
@@ -82,6 +85,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("fault", nargs="*", help=f"only these ({CONTROL!r} is one); default: all")
     parser.add_argument("--lanes", type=int, default=2, help="runs at once (default: %(default)s)")
     parser.add_argument("--share", type=int, metavar="N", help="N faults, others on another day")
+    parser.add_argument("--page", action="store_true", help="run nothing; write the page of the rows anew")
     parser.add_argument("--dry", action="store_true", help="write nothing")
     return parser.parse_args()
 

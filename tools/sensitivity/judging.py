@@ -66,6 +66,9 @@ class Row:
     said: dict[str, str] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     """What is wrong, in words: clauses that are not red, or are for another cause."""
+    written: str = ""
+    suite: str = ""
+    """When and with which suite it was made."""
 
     @property
     def good(self) -> bool:

@@ -1,53 +1,62 @@
-"""The matrix on disk: docs/sensitivity.json, and the page that is written from it, docs/sensitivity.md."""
+"""The matrix on disk: a row a file in docs/sensitivity, and the page of them all, docs/sensitivity.md."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from simlab.faults.catalogue import faults
 from tools.sensitivity.judging import CONTROL, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 ROOT: Final = Path(__file__).parents[2]
+_SUITE: Final = ("features", "steps", "fixtures", "lab")
 _COLUMNS: Final = (
     *("fault", "kind", "what is broken", "clauses"),
     *("caught", "clauses", "cause", "alarms", "stopped", "seconds"),
 )
-JSON: Final = ROOT / "docs" / "sensitivity.json"
+ROWS: Final = ROOT / "docs" / "sensitivity"
 PAGE: Final = ROOT / "docs" / "sensitivity.md"
 
 
 def read() -> dict[str, Row]:
-    """The rows as they were written last, by the fault's name."""
-    if not JSON.exists():
-        return {}
-    document = json.loads(JSON.read_text(encoding="utf-8"))
-    return {row["fault"]: Row(**row) for row in document["rows"]}
+    """The rows as they were written last, by the fault's name; the control's first."""
+    found = [Row(**json.loads(path.read_text(encoding="utf-8"))) for path in ROWS.glob("*.json")]
+    return {row.fault: row for row in sorted(found, key=lambda row: (row.fault != CONTROL, row.fault))}
 
 
 def write(rows: Iterable[Row]) -> None:
-    """Write rows of faults that there are, and the page."""
-    known = {row.fault: row for row in rows}
-    kept = [known[name] for name in (CONTROL, *faults()) if name in known]
-    document = {
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-        "catalogue": fingerprint("simlab/faults"),
-        "suite": fingerprint("features", "steps", "fixtures", "lab"),
-        "figures": figures(kept),
-        "rows": [row.document() for row in kept],
-    }
-    JSON.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    PAGE.write_text(page(document, kept), encoding="utf-8")
+    """Write rows, each to a file of its own, and the page of all; drop rows of faults that are no more."""
+    ROWS.mkdir(exist_ok=True)
+    now, suite = datetime.now(UTC).isoformat(timespec="seconds"), fingerprint(*_SUITE)
+    for row in rows:
+        document = replace(row, written=now, suite=suite).document()
+        text = json.dumps(document, indent=1, ensure_ascii=False)
+        _file(row.fault).write_text(f"{text}\n", encoding="utf-8")
+    for name in read():
+        if name != CONTROL and name not in faults():
+            _file(name).unlink()
+    write_page()
+
+
+def write_page() -> None:
+    """Write the page of the rows that there are."""
+    PAGE.write_text(page(list(read().values())), encoding="utf-8")
+
+
+def _file(name: str) -> Path:
+    return ROWS / f"{name.replace(' ', '-')}.json"
 
 
 def fingerprint(*folders: str) -> str:
-    """SHA-256 over the sources below some folders: what the rows were made with."""
+    """SHA-256 over the sources below some folders: which suite a row was made with."""
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*")):
@@ -70,9 +79,8 @@ def figures(rows: Iterable[Row]) -> dict[str, int]:
     }
 
 
-def page(document: dict[str, Any], rows: Iterable[Row]) -> str:
+def page(rows: Sequence[Row]) -> str:
     """The page, in words and one table."""
-    rows = list(rows)
     lines = [
         "# Would the suite notice?",
         "",
@@ -80,13 +88,13 @@ def page(document: dict[str, Any], rows: Iterable[Row]) -> str:
         "",
         "The simulated lab can be broken on purpose ([faults.md](faults.md)). This is what the suite said",
         "where it was.",
-        "`docs/sensitivity.json` has it scenario by scenario, with the words of every red one.",
+        "A file in `docs/sensitivity/` has each row scenario by scenario, with the words of every red one.",
         "",
         "| | |",
         "|---|---|",
-        *(f"| {name} | {number} |" for name, number in document["figures"].items()),
+        *(f"| {name} | {number} |" for name, number in figures(rows).items()),
         "",
-        f"Written {document['written']}, catalogue `{document['catalogue']}`, suite `{document['suite']}`.",
+        f"Written {_span(rows)}, with the suite {_suites(rows)} (SHA-256 over its sources).",
         "",
         "*Caught*: a scenario is red. *Clauses*: all that must be are. *Cause*: as the fault names it.",
         "*Alarms*: other scenarios that are red. *Stopped*: not proven, for want of what is gone.",
@@ -105,6 +113,16 @@ def page(document: dict[str, Any], rows: Iterable[Row]) -> str:
         lines += [f"- `{row.fault}`: {row.expected['uncaught']}" for row in hidden]
         lines.append("")
     return "\n".join(lines)
+
+
+def _span(rows: Sequence[Row]) -> str:
+    days = sorted({row.written[:10] for row in rows})
+    return " to ".join(dict.fromkeys([days[0], days[-1]])) if days else "never"
+
+
+def _suites(rows: Sequence[Row]) -> str:
+    by_suite = Counter(row.suite for row in rows)
+    return ", ".join(f"`{suite}` ({count} rows)" for suite, count in by_suite.most_common())
 
 
 def _line(row: Row) -> str:
