@@ -99,7 +99,7 @@ def test_every_program_that_a_document_starts_exists(document: Path) -> None:
         for module in modules
         if module not in theirs
         and not (ROOT / f"{module.replace('.', '/')}.py").is_file()
-        and not (ROOT / module / "__main__.py").is_file()
+        and not (ROOT / module.replace(".", "/") / "__main__.py").is_file()
     ]
     assert missing == []
 

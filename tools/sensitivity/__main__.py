@@ -44,9 +44,9 @@ def main() -> int:
                 print(f"{number:3}/{len(runs)} {name}: did not run: {error}", flush=True)
                 continue
             rows.append(row)
+            if not options.dry:
+                matrix.write([row])
             print(f"{number:3}/{len(runs)} {_told(row)}", flush=True)
-    if not options.dry:
-        matrix.write(rows)
     bad = sum(not row.good and not row.expected.get("uncaught") for row in rows)
     print(f"{len(rows)} runs, {bad + unrun} not as they should be, {time.monotonic() - began:.0f} s")
     return 1 if bad or unrun else 0
