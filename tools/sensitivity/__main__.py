@@ -17,6 +17,8 @@ from tools.sensitivity.judging import CONTROL, Row, judge, judge_control
 from tools.sensitivity.running import RunFailedError, run_under
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from simlab.faults.fault import Fault
 
 
@@ -52,7 +54,7 @@ def main() -> int:
     return 1 if bad or unrun else 0
 
 
-def _wanted(options: argparse.Namespace) -> list[Fault | None]:
+def _wanted(options: argparse.Namespace) -> Sequence[Fault | None]:
     """The faults to run under, the control first. Raises UnknownFaultError."""
     if options.fault:
         return [None if name == CONTROL else named(name) for name in options.fault]

@@ -34,7 +34,7 @@ _NTH = 2
 class AfterBundle(KeyBroker):
     """Does something before its second bundle is on its way; the request is answered all the same."""
 
-    def __init__(self, pool: Pool, do: Callable[[], object]) -> None:
+    def __init__(self, pool: Pool, do: Callable[[], None]) -> None:
         super().__init__(pool)
         self._do = do
         self._bundles = 0
@@ -51,7 +51,7 @@ class AfterBundle(KeyBroker):
 class AtKey(KeyBroker):
     """Does something in the place of its answer when the second guest asks for its key."""
 
-    def __init__(self, pool: Pool, do: Callable[[], object]) -> None:
+    def __init__(self, pool: Pool, do: Callable[[], None]) -> None:
         super().__init__(pool)
         self._do = do
         self._guests: set[str] = set()
@@ -90,7 +90,7 @@ def host_after_bundle(layout: Layout) -> NoReturn:
 
 
 def _run(
-    kind: Callable[[Pool, Callable[[], object]], KeyBroker], layout: Layout, do: Callable[[], object]
+    kind: Callable[[Pool, Callable[[], None]], KeyBroker], layout: Layout, do: Callable[[], None]
 ) -> NoReturn:
     if _mark(layout).exists():
         # docker starts it again and again; it does not come back.

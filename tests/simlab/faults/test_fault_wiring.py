@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +41,7 @@ def sockets() -> Iterator[Sockets]:
         yield Sockets(ssh.fileno(), 1, api.fileno(), 2)
 
 
-def fault_of(**parts: object) -> Fault:
-    return Fault(
-        **(
-            {"name": "a-fault", "kind": Kind.WRONG_STATE, "breaks": "it", "clauses": ("X",), "cause": ""}
-            | parts
-        )  # type: ignore[arg-type]
-    )
+FAULT = Fault(name="a-fault", kind=Kind.WRONG_STATE, breaks="it", clauses=("X-9.9",), cause="")
 
 
 def test_acts_come_where_they_say_one_after_the_other(tmp_path: Path) -> None:
@@ -78,13 +73,13 @@ def test_a_stand_in_runs_in_a_programs_place_with_its_arguments(tmp_path: Path, 
 
     usual = argv(None, "kbs")
     assert usual[0] == "simlab.kbs"
-    fault = fault_of(stand_ins={"kbs": "module:function"})
+    fault = replace(FAULT, stand_ins={"kbs": "module:function"})
     assert argv(fault, "kbs") == ["simlab.faults.stand_in", str(tmp_path), "kbs", *usual[1:]]
     assert argv(fault, "node") == argv(None, "node")
 
 
 def test_a_guests_stand_in_is_what_the_node_starts(tmp_path: Path, sockets: Sockets) -> None:
-    lab = Lab(Layout(tmp_path), sockets, Stage.KBS, fault_of(guest="module:function"))
+    lab = Lab(Layout(tmp_path), sockets, Stage.KBS, replace(FAULT, guest="module:function"))
     assert lab.services["node"].spec.argv()[-2:] == ["--guest", "simlab.faults.guest"]
 
 
