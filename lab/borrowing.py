@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError, NotPermitted
+from lab.errors import LabError, NotPermitted, Unreachable
 from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
 from lab.kbs.rows import written
@@ -159,7 +159,10 @@ class Borrowing:
     # Giving back
 
     def give_back(self) -> None:
-        """Undo every loan, newest first. Raises LabError with all that could not be given back."""
+        """Undo every loan, newest first.
+
+        Raises LabError with all that could not be given back, Unreachable where the way there was lost.
+        """
         self._return(list(reversed(self._loans)))
         self._loans.clear()
 
@@ -178,18 +181,20 @@ class Borrowing:
         self._loans.append(self._journal.note(kind, **details))
 
     def _return(self, loans: list[Entry]) -> None:
-        problems = []
+        problems, lost = [], None
         for loan in loans:
             try:
                 after = self._giving_back.give_back(loan)
             except LabError as error:
+                lost = lost or (error if isinstance(error, Unreachable) else None)
                 problems.append(f"{loan.kind} {name_of(loan)}: {error}")
                 self._record.operation(not_given_back(loan, str(error)))
                 continue
             self._journal.settle(loan)
             self._record.operation(given_back(loan, after))
         if problems:
-            raise LabError("not given back, the next run tries again: " + "; ".join(problems))
+            told = "not given back, the next run tries again: " + "; ".join(problems)
+            raise Unreachable(lost.service, f"{lost.cause}; {told}") if lost else LabError(told)
 
     def _permit_policies(self, what: str) -> None:
         if not self._permissions.kbs_policies:

@@ -177,8 +177,13 @@ class Cluster:
 
         `settled` gets the object, or None where there is none, and the events about it, oldest first. Raises
         DeadlineExceeded, which names the last thing seen; ApiRefused; Unreachable when the API was gone at
-        the end.
+        the end, or the host rebooted.
         """
+
+        def settled_on_one_boot(current: dict[str, Any] | None, events: Items) -> T | None:
+            self._host.require_same_boot()
+            return settled(current, events)
+
         api = self._connected()
         news = News()
         about = f"involvedObject.kind={kind},involvedObject.name={name}"
@@ -188,7 +193,7 @@ class Cluster:
             Feed(api, paths[1], news.of_events, fieldSelector=about),
         ]
         try:
-            return settle(news, settled, what, deadline, self._record)
+            return settle(news, settled_on_one_boot, what, deadline, self._record)
         finally:
             for feed in feeds:
                 feed.close()

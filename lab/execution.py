@@ -164,6 +164,8 @@ def exchange(channel: paramiko.Channel, stdin: bytes, deadline: Deadline, limit:
     poll = select.poll()
     poll.register(channel.fileno(), select.POLLIN)
     while not deadline.expired:
+        # Asked first: what the command said last may come with its end, after a silence.
+        exited = channel.exit_status_ready()
         ready = poll.poll(deadline.cap(1.0) * 1000)
         ended = channel.eof_received or channel.closed
         idle = True
@@ -174,7 +176,7 @@ def exchange(channel: paramiko.Channel, stdin: bytes, deadline: Deadline, limit:
             stderr.take(channel.recv_stderr(CHUNK))
             idle = False
         # A daemon that a command leaves behind may hold its streams open for ever.
-        if idle and (ended or (not ready and channel.exit_status_ready())):
+        if idle and (ended or (not ready and exited)):
             break
     code: int | None = None
     if channel.status_event.wait(deadline.remaining):

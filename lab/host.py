@@ -10,7 +10,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.deadline import Deadline
-from lab.errors import CommandFailed, DeadlineExceeded, HostFileError, NoSuchHostFile, Unreachable
+from lab.errors import (
+    CommandFailed,
+    DeadlineExceeded,
+    HostFileError,
+    HostRebooted,
+    NoSuchHostFile,
+    Unreachable,
+)
 from lab.execution import Request, Result, quoted, start_command
 from lab.forward import Forward
 from lab.held import Held, holding
@@ -47,6 +54,17 @@ class Host:
         self._link = Link(lab, redactor)
         self._lock = threading.Lock()
         self._files: RemoteFiles | None = None
+        self._unheard: HostRebooted | None = None
+
+    def when_rebooted(self, tell: Callable[[], None]) -> None:
+        """Have `tell` called, in any thread, each time that the host turns out to have rebooted by itself."""
+        self._link.when_rebooted.append(tell)
+
+    def require_same_boot(self) -> None:
+        """Raise HostRebooted, once, where a forward came upon it: what its thread raises, nobody hears."""
+        unheard, self._unheard = self._unheard, None
+        if unheard:
+            raise unheard
 
     def run(
         self,
@@ -75,6 +93,7 @@ class Host:
         >>> host.run("grep --count %s %s", "mem_encrypt=on", "/proc/cmdline").stdout
         '1\n'
         """
+        self.require_same_boot()
         text = quoted(command, args)
         shown = self._redact(command if sensitive else text)
         stdin = input.encode() if isinstance(input, str) else input or b""
@@ -177,7 +196,15 @@ class Host:
 
     def forward(self, host: str, port: int) -> Forward:
         """A context manager that gives a port on 127.0.0.1 which leads to an address as the host sees it."""
-        return Forward(lambda: self.open_channel(host, port))
+
+        def open_channel() -> paramiko.Channel:
+            try:
+                return self.open_channel(host, port)
+            except HostRebooted as error:
+                self._unheard = error
+                raise
+
+        return Forward(open_channel)
 
     def boot_id(self) -> str:
         """What the kernel calls this boot; a new one after each reboot."""
@@ -194,6 +221,7 @@ class Host:
         An answer alone proves nothing: a host still answers for a while before it goes down.
         """
         self._link.expect_reboot()
+        self._unheard = None
         pause = threading.Event()
         seen = unchanged = "the host still runs its previous boot"
         while not deadline.expired:

@@ -36,6 +36,7 @@ class Link:
         self._lock = threading.RLock()
         self._connection: Connection | None = None
         self._boot_id: str | None = None
+        self.when_rebooted: list[Callable[[], None]] = []
         self._sessions = threading.BoundedSemaphore(SESSIONS)
 
     def connected(self, deadline: Deadline | None = None) -> Connection:
@@ -54,6 +55,8 @@ class Link:
             before, self._boot_id = self._boot_id, boot_id
             self._connection = connection
             if before not in (None, boot_id):
+                for tell in self.when_rebooted:
+                    tell()
                 raise HostRebooted(f"it rebooted by itself (boot {before}, now {boot_id})")
             return connection
 

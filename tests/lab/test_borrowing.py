@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.borrowing import Borrowing
-from lab.errors import LabError, MalformedRow, NotPermitted, NotProven
+from lab.errors import LabError, MalformedRow, NotPermitted, NotProven, Unreachable
 from lab.giving_back import RUN_LABEL, GivingBack
 from lab.journal import STATE, ClosedJournal, Journal
 from lab.kbs.rows import Damage, Policy
@@ -272,6 +272,22 @@ def test_what_cannot_be_given_back_stays_in_the_journal_and_hinders_nothing_else
     bench.database.broken = False
     assert bench.borrowing("run-2").restore() == 3  # two policies, and the pod's rows
     assert bench.database.key_policy is None
+
+
+def test_what_a_lost_host_keeps_from_being_given_back_is_charged_to_the_host(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    borrowing = borrow_everything(bench, "run-1")
+
+    def lost(_: str) -> bool:
+        raise Unreachable("host", "Connection refused")
+
+    monkeypatch.setattr(bench.host, "exists", lost)
+    with pytest.raises(
+        Unreachable, match=r"^host: Connection refused; not given back, .*: file /opt"
+    ) as error:
+        borrowing.give_back()
+    assert error.value.service == "host"
 
 
 def test_a_policy_that_was_written_in_the_moment_of_death_goes_and_those_of_others_stay(bench: Bench) -> None:

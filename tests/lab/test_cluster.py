@@ -16,7 +16,7 @@ import yaml
 from lab import kube_api, watching
 from lab.cluster import Cluster
 from lab.deadline import Deadline
-from lab.errors import ApiRefused, DeadlineExceeded, LabError, Unreachable
+from lab.errors import ApiRefused, DeadlineExceeded, HostRebooted, LabError, Unreachable
 from lab.host import Host
 from lab.record import MemoryRecord
 from lab.secret import Redactor
@@ -428,6 +428,37 @@ def test_the_kubeconfig_and_the_way_can_be_the_host_s(
         kubeconfig.unlink()
         cluster.close()
         assert "no kubeconfig: " in _refused(cluster)
+    finally:
+        cluster.close()
+        host.close()
+        api.close()
+
+
+def test_a_wait_over_a_host_that_reboots_unasked_tells_that(
+    tmp_path: Path, ssh_peer: SshPeer, lab_of: Callable[..., LabFile], record: MemoryRecord
+) -> None:
+    (tmp_path / "api").mkdir()
+    api = ApiPeer(tmp_path / "api", name="localhost")
+    kubeconfig = tmp_path / "admin.conf"
+    kubeconfig.write_text(yaml.safe_dump(api.kubeconfig(cluster={"server": f"https://localhost:{api.port}"})))
+    redactor = Redactor()
+    lab = lab_of(ssh_peer.login(), cluster={"kubeconfig": str(kubeconfig)})
+    host = Host(lab, record, redactor)
+    cluster = Cluster(lab, host, record, redactor)
+    told: list[str] = []
+    host.when_rebooted(lambda: told.append("rebooted"))
+    api.pods = [pod("p", "1", 5)]
+
+    def settled(current: dict[str, Any] | None, _: object) -> None:
+        if current and not told:
+            ssh_peer.boot_id = "66666666-7777-8888-9999-000000000000"
+            ssh_peer.drop_connections()
+
+    try:
+        with pytest.raises(HostRebooted, match="rebooted by itself"):
+            cluster.wait("Pod", "p", "default", settled, "pod p to run", Deadline(PATIENCE))
+        assert told == ["rebooted"]
+        assert host.run("echo heard once").stdout == "heard once\n"
     finally:
         cluster.close()
         host.close()

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import errno
 import logging
+import os
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -20,7 +23,7 @@ from simlab.node.kata.kbs import KeyBroker
 from simlab.node.rpc import RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Iterator
 
     from simlab.node.host import Host
     from simlab.node.kata.config import Configuration
@@ -71,10 +74,18 @@ async def open_session(host: Host, configuration: Configuration) -> Session:
     if not bundle.LaunchId:
         raise ShimError("Error receiving launch ID from attestation proxy: <nil>")
     session = Session(bundle.LaunchId)
-    folder = host.local(session.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    host.local(session.dh_cert_file).write_text(bundle.GuestOwnerPublicKey)
-    host.local(session.session_file).write_text(bundle.LaunchBlob)
+    for folder in (LAUNCH_FOLDERS, session.folder):
+        with _failing("Could not create attestation directory", f"mkdir {folder}"):
+            # Go's MkdirAll says that a file is no directory, where mkdir itself says that it is there.
+            if host.local(folder).is_file():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            host.local(folder).mkdir(parents=True, exist_ok=True)
+    for name, path, content in (
+        ("godh", session.dh_cert_file, bundle.GuestOwnerPublicKey),
+        ("session", session.session_file, bundle.LaunchBlob),
+    ):
+        with _failing(f"Could not write {name} file", f"open {path}"):
+            host.local(path).write_text(content)
     return session
 
 
@@ -119,6 +130,15 @@ async def attest(
     except OSError as error:
         _log.warning("Unable to clean up attestation directory: %s", error)
     await qmp.execute("cont")
+
+
+@contextlib.contextmanager
+def _failing(label: str, what: str) -> Iterator[None]:
+    """An error of the host's files, as Go's os package words it and the shim labels it."""
+    try:
+        yield
+    except OSError as error:
+        raise ShimError(f"{label}: {what}: {(error.strerror or '').lower()}") from None
 
 
 async def _labelled(label: str, question: Awaitable[T]) -> T:

@@ -9,7 +9,7 @@ import pytest
 
 from simlab.artifacts import firmware
 from simlab.layout import Layout
-from simlab.node.kata import kbs
+from simlab.node.kata import attestation, kbs
 from simlab.node.kata.digest import launch_digest
 from simlab.node.kata.shim import KataShim
 from simlab.node.rpc import RpcError
@@ -84,6 +84,16 @@ def test_attested_launch(host: Host, broker: FakeKbs) -> None:
     assert FakeVm.last.injected == ("header", "data")
     assert FakeVm.last.log == ["start", "cont", "agent", "CreateSandbox"]
     assert not host.local(SESSION).exists()
+
+
+def test_a_file_in_the_place_of_the_launch_folders_is_told(host: Host, broker: FakeKbs) -> None:
+    folders = host.local(attestation.LAUNCH_FOLDERS)
+    folders.parent.mkdir()
+    folders.write_text("in the way")
+    with pytest.raises(RpcError, match="attestation directory: mkdir /tmp/sev: not a directory") as failure:
+        create(host)
+    assert failure.value.code == "Unknown"
+    assert broker.secrets == []
 
 
 def test_digest_follows_files_and_command_line(host: Host, broker: FakeKbs) -> None:
