@@ -67,7 +67,7 @@ class OnlineSevKbc:
             raise KbcError(f"Failed to get injected connection. {self._failure}")
         if _is_own_loopback(self._kbs):
             raise KbcError(_NOBODY_LISTENS)
-        guid = str(uuid.uuid4())
+        guid = self.new_guid()
         details = keybroker_pb2.RequestDetails(
             Guid=guid, Format="binary", SecretType=secret_type, Id=identifier
         )
@@ -86,6 +86,10 @@ class OnlineSevKbc:
         if guid not in payload:
             raise KbcError("Secret UUID not found.")
         return payload[guid]
+
+    def new_guid(self) -> str:
+        """Make the guid of a request, against replay."""
+        return str(uuid.uuid4())
 
     def _decrypt(self, response: OnlineSecretResponse) -> bytes:
         try:

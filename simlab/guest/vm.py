@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from simlab.guest import measured_boot, qemu_arguments, sockets, title
 from simlab.guest.agent import LINE_LIMIT, Agent
 from simlab.guest.attestation_agent import AttestationAgent
-from simlab.guest.boot import BootError, Loaded, boot
+from simlab.guest.boot import Booted, BootError, Loaded, boot
 from simlab.guest.folder import GuestFolder
 from simlab.guest.image_service import ImageService
 from simlab.guest.launch import Launch, LaunchError
@@ -120,14 +120,17 @@ class VirtualMachine:
         except BootError as error:
             _log.error("%s", error)
             return
-        attestation_agent = AttestationAgent(system.guest, system.kbc_modules, system.secrets)
-        images = ImageService(system, attestation_agent, self._folder)
+        images = ImageService(system, self.attestation_agent(system), self._folder)
         self._agent = Agent(system.config, images, self._folder, self._host.local)
         listener = sockets.listen(self._host.local(self._machine.agent_socket))
         self._agent_server = await asyncio.start_unix_server(
             self._agent.serve, sock=listener, limit=LINE_LIMIT
         )
         _log.info("kata-agent is up, aa_kbc_params=%r", system.config.aa_kbc_params)
+
+    def attestation_agent(self, system: Booted) -> AttestationAgent:
+        """Make the attestation agent of the booted system."""
+        return AttestationAgent(system.guest, system.kbc_modules, system.secrets)
 
     async def _end(self) -> None:
         if self._booting:

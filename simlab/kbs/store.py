@@ -31,7 +31,7 @@ class Store:
     def insert_connection(self, connection: Connection) -> tuple[uuid.UUID, str]:
         """Remember a launch under a new id with a new symmetric key (base64); returns both."""
         identifier = uuid.uuid4()
-        symkey = strict_base64.encode(os.urandom(_SYMKEY_SIZE))
+        symkey = strict_base64.encode(self.new_symkey())
         self._pool.execute(
             self._cancelled,
             "INSERT INTO conn_bundle (id, policy, fw_api_major, fw_api_minor, fw_build_id,"
@@ -47,6 +47,10 @@ class Store:
             symkey,
         )
         return identifier, symkey
+
+    def new_symkey(self) -> bytes:
+        """Make the symmetric key of a connection."""
+        return os.urandom(_SYMKEY_SIZE)
 
     def connection(self, identifier: uuid.UUID) -> tuple[Connection, str]:
         """Return a launch and its symmetric key."""

@@ -1,9 +1,21 @@
-"""Faults that show in pods: platform, key broker, guest and node lie, or lack what they need (K, W, A)."""
+"""Faults that show in pods: the plain one, and the encrypted one with either KBC (W)."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from simlab.faults.acts import in_database, on_host
+from simlab.faults.catalogue.host import FIRST_PODS
 from simlab.faults.fault import Fault, Kind
+
+# Pods of the guide's step four.
+PODS: Final = ("3", "4_1", "4_3", "4_4", "4_5")
+_KBS: Final = "simlab.faults.stand_ins.key_broker"
+_NODE: Final = "simlab.faults.stand_ins.node"
+_KATA: Final = "simlab.faults.stand_ins.kata"
+_GUEST: Final = "simlab.faults.stand_ins.guest"
+_CONFIGURATIONS: Final = "/opt/confidential-containers/share/defaults/kata-containers"
+_DROP_IN: Final = "/etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf"
 
 FAULTS = (
     Fault(
@@ -29,6 +41,7 @@ FAULTS = (
         clauses=("A-2.5", "A-2.7", "A-2.8"),
         also=("X-2.1", "X-3.1"),
         cause="gave the key to a launch that its policy does not list|should have been refused|is Running",
+        features=("3", "4_3", "4_4", "5", "6_beyond"),
         stand_ins={"kbs": "simlab.faults.stand_ins.key_broker:careless"},
     ),
     Fault(
@@ -37,6 +50,7 @@ FAULTS = (
         breaks="the KBS answers every request for a key with another one",
         clauses=("W-3.3", "W-4.3", "K-1.5"),
         cause="failed to async_get_plaintext_layer",
+        features=PODS,
         stand_ins={"kbs": "simlab.faults.stand_ins.key_broker:wrong_keys"},
     ),
     Fault(
@@ -45,6 +59,7 @@ FAULTS = (
         breaks="pods of kata's RuntimeClasses run in runc, on the host",
         clauses=("W-1.2",),
         cause="no QEMU process",
+        features=("4_1", "4_3", "4_4", "4_5"),
         stand_ins={"node": "simlab.faults.stand_ins.node:runs_runc"},
     ),
     Fault(
@@ -53,6 +68,7 @@ FAULTS = (
         breaks="containerd pulls on the host what the guest pulls",
         clauses=("W-1.3",),
         cause="nginx",
+        features=("4_1", "4_3"),
         stand_ins={"node": "simlab.faults.stand_ins.node:pulls_on_host"},
     ),
     Fault(
@@ -61,6 +77,211 @@ FAULTS = (
         breaks="the platform measures every guest to the same digest",
         clauses=("K-1.5", "W-3.3", "W-4.3"),
         cause="Measurement Verification Failed: Measurement Invalid",
+        features=PODS,
         stand_ins={"psp": "simlab.faults.stand_ins.psp:fixed_digest"},
+    ),
+    Fault(
+        name="nginx-on-host",
+        kind=Kind.WRONG_STATE,
+        breaks="the host has the nginx image from before",
+        clauses=("W-1.1",),
+        cause="nginx",
+        features=("4_1",),
+        acts=(on_host("crictl pull docker.io/bitnami/nginx:1.22.0"),),
+    ),
+    Fault(
+        name="no-kata-shim",
+        kind=Kind.MISSING_PRECONDITION,
+        breaks="kata's shim is not where containerd looks for it",
+        clauses=("W-1.2",),
+        cause="binary not installed",
+        features=("4_1",),
+        acts=(on_host("rm /usr/local/bin/containerd-shim-kata*"),),
+    ),
+    Fault(
+        name="no-containerd-drop-in",
+        kind=Kind.MISSING_PRECONDITION,
+        breaks="containerd is the package's again, and pulls every image on the host",
+        clauses=("W-1.3",),
+        cause="nginx",
+        features=FIRST_PODS,
+        acts=(on_host(f"rm {_DROP_IN}"),),
+    ),
+    Fault(
+        name="kata-without-service-offload",
+        kind=Kind.WRONG_STATE,
+        breaks="kata's configuration leaves pulling to the host",
+        clauses=("W-1.3",),
+        cause="nginx",
+        features=("4_1",),
+        acts=(
+            on_host(f"sed -i 's/service_offload *= *true/service_offload = false/' {_CONFIGURATIONS}/*.toml"),
+        ),
+    ),
+    Fault(
+        name="node-reports-running",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the node starts no VM, and its kubelet reports that the pods run",
+        clauses=("K-1.5", "W-1.2", "W-3.3", "W-4.3"),
+        cause="no QEMU process",
+        also=("W-5.1", "W-5.2", "W-4.5"),
+        features=PODS,
+        stand_ins={"node": f"{_NODE}:starts_nothing"},
+    ),
+    Fault(
+        name="api-reports-running",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the API reports Running for pods that the node never starts",
+        clauses=("K-1.5", "W-1.2", "W-3.3", "W-4.3"),
+        cause="no QEMU process",
+        also=("W-5.1", "W-5.2", "W-4.5"),
+        features=PODS,
+        stand_ins={
+            "apiserver": "simlab.faults.stand_ins.apiserver:reports_running",
+            "node": f"{_NODE}:hangs_at_kata",
+        },
+    ),
+    Fault(
+        name="no-sevctl",
+        kind=Kind.MISSING_PRECONDITION,
+        breaks="sevctl is not installed",
+        clauses=("W-2.1",),
+        cause="sevctl does not run",
+        features=FIRST_PODS,
+        acts=(on_host("rm /usr/local/bin/sevctl"),),
+    ),
+    Fault(
+        name="sevctl-of-somebody",
+        kind=Kind.HOSTILE_ANSWER,
+        breaks="what is called sevctl is another program, that says yes to everything",
+        clauses=("W-2.1",),
+        cause="tells no version of sevctl's",
+        also=("W-2.2",),
+        features=FIRST_PODS,
+        acts=(on_host("printf '#!/bin/sh\\necho OK\\n' >/usr/local/bin/sevctl"),),
+    ),
+    Fault(
+        name="certificate-chain-is-garbage",
+        kind=Kind.HOSTILE_ANSWER,
+        breaks="the file of the certificate chain holds a web server's error page",
+        clauses=("W-2.2",),
+        cause="cert_chain.cert|certificate",
+        features=FIRST_PODS,
+        acts=(on_host("echo '<html>503 Service Unavailable</html>' >/opt/sev/cert_chain.cert"),),
+    ),
+    Fault(
+        name="certificate-chain-cut-short",
+        kind=Kind.WRONG_STATE,
+        breaks="the certificate chain was exported without --full: the vendor's certificates are missing",
+        clauses=("W-2.2",),
+        cause="ASK|ARK",
+        features=FIRST_PODS,
+        acts=(on_host("sevctl export /opt/sev/cert_chain.cert"),),
+    ),
+    Fault(
+        name="certificate-chain-damaged",
+        kind=Kind.WRONG_STATE,
+        breaks="one byte of a signature in the certificate chain is another",
+        clauses=("W-2.2",),
+        cause="PDH|PEK",
+        features=FIRST_PODS,
+        acts=(
+            on_host("printf 'x' | dd of=/opt/sev/cert_chain.cert bs=1 seek=1100 conv=notrunc status=none"),
+        ),
+    ),
+    Fault(
+        name="certificate-chain-of-before-rotation",
+        kind=Kind.WRONG_STATE,
+        breaks="the platform has a new PDH since its certificate chain was exported",
+        clauses=("W-2.2",),
+        cause="another platform's chain, or older than this one's PDH",
+        features=FIRST_PODS,
+        acts=(on_host("sevctl rotate"),),
+    ),
+    Fault(
+        name="kata-boots-stock-initrd",
+        kind=Kind.LYING_COMPONENT,
+        breaks="kata boots the node's initrd, whichever a pod's configuration names",
+        clauses=("A-2.1",),
+        cause="initrd",
+        also=("W-4.3", "W-4.4", "W-4.5"),
+        features=("3", "4_3", "4_4", "5"),
+        stand_ins={"node": f"{_KATA}:stock_initrd"},
+    ),
+    Fault(
+        name="kata-names-no-kbc",
+        kind=Kind.LYING_COMPONENT,
+        breaks="kata leaves out the kernel parameter that names the KBC",
+        clauses=("W-3.2", "W-3.3"),
+        cause="failed to get decrypt key",
+        also=("K-1.5",),
+        features=PODS,
+        stand_ins={"node": f"{_KATA}:without_kbc_parameter"},
+    ),
+    Fault(
+        name="guest-without-sev",
+        kind=Kind.LYING_COMPONENT,
+        breaks="kata starts VMs without SEV in the place of SEV guests, and their guests have the key already",
+        clauses=("K-1.5", "W-3.3", "W-4.3"),
+        cause="no QEMU process runs an SEV guest|SEV",
+        also=("W-5.1", "W-5.2"),
+        features=PODS,
+        stand_ins={"node": f"{_KATA}:without_sev"},
+        guest=f"{_GUEST}:with_key",
+    ),
+    Fault(
+        name="measurement-made-up",
+        kind=Kind.LYING_COMPONENT,
+        breaks="QEMU says that its guest has SEV, and makes the platform's measurement up",
+        clauses=("K-1.5", "W-3.3", "W-4.3"),
+        cause="Measurement Verification Failed",
+        features=PODS,
+        guest=f"{_GUEST}:makes_measurements_up",
+    ),
+    Fault(
+        name="connections-share-a-key",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the KBS gives every online connection the same symmetric key",
+        clauses=("W-3.4",),
+        cause="symmetric key",
+        features=("4_3",),
+        stand_ins={"kbs": f"{_KBS}:one_symkey"},
+    ),
+    Fault(
+        name="requests-repeat-their-guid",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the online KBC gives every request the same guid, so that answers can be replayed",
+        clauses=("W-3.4",),
+        cause="guid",
+        features=("4_3",),
+        guest=f"{_GUEST}:repeating",
+    ),
+    Fault(
+        name="kbs-records-offline-launches",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the KBS makes a connection for offline launches too",
+        clauses=("W-4.4",),
+        cause="an offline launch has a connection",
+        features=("4_4",),
+        stand_ins={"kbs": f"{_KBS}:records_all"},
+    ),
+    Fault(
+        name="kbs-cuts-bundles",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the KBS puts one key into a bundle, however many its keyset lists",
+        clauses=("W-4.5",),
+        cause="is Running, and should have been refused",
+        features=("4_4",),
+        stand_ins={"kbs": f"{_KBS}:first_key_only"},
+    ),
+    Fault(
+        name="key-in-the-guest",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the key of the encrypted image lies in every guest's root",
+        clauses=("W-5.1", "W-5.2"),
+        cause="is Running, and should have been refused",
+        also=("A-2.7", "A-2.8"),
+        features=("4_3", "4_4", "4_5", "5_launch"),
+        guest=f"{_GUEST}:with_key",
     ),
 )

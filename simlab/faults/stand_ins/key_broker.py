@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from typing import TYPE_CHECKING, NoReturn
+import threading
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from simlab.kbs.__main__ import main
+from simlab.kbs.connection import Connection
 from simlab.kbs.service import KeyBroker
 from simlab.kbs.store import Store
 
 if TYPE_CHECKING:
-    import threading
+    import uuid
 
-    from simlab.kbs.connection import Connection
+    import grpc
+
+    from simlab.kbs.keybroker_pb2 import SecretRequest, SecretResponse
+    from simlab.kbs.policy import Policy
     from simlab.kbs.pool import Pool
     from simlab.kbs.requests import Requests
     from simlab.layout import Layout
+
+# 32 bytes, as long as a digest of SHA-256.
+_NO_DIGEST: Final = base64.b64encode(bytes(32)).decode()
 
 
 class Careless(KeyBroker):
@@ -28,6 +38,18 @@ class Careless(KeyBroker):
         self.log_validated(connection)
 
 
+class OtherDatabase(KeyBroker):
+    """Works on another store than it should."""
+
+    def __init__(self, pool: Pool, store: type[Store]) -> None:
+        super().__init__(pool)
+        self._store, self._rows = store, pool
+
+    def store(self, cancelled: threading.Event) -> Store:
+        """Return the database for the time of one request."""
+        return self._store(self._rows, cancelled)
+
+
 class OtherKeys(Store):
     """Secrets that are as long as the right ones, and look like them."""
 
@@ -36,16 +58,100 @@ class OtherKeys(Store):
         return base64.b64encode(hashlib.sha256(super().secret(secret_id).encode()).digest()).decode()
 
 
-class WrongKeys(KeyBroker):
-    """Gives another key than the one that it is asked for."""
+class KeysKept(Store):
+    """Secrets as they were when they were first asked for."""
 
-    def __init__(self, pool: Pool) -> None:
-        super().__init__(pool)
-        self._rows = pool
+    _kept: Final[dict[str, str]] = {}
 
-    def store(self, cancelled: threading.Event) -> Store:
-        """Return the database with other keys in it."""
-        return OtherKeys(self._rows, cancelled)
+    def secret(self, secret_id: str) -> str:
+        """Return a secret as it stood in its row once."""
+        if secret_id not in self._kept:
+            self._kept[secret_id] = super().secret(secret_id)
+        return self._kept[secret_id]
+
+
+class FirstKeyOnly(Store):
+    """Keysets of one key, however many they list."""
+
+    def keyset(self, keyset_id: str) -> list[str]:
+        """Return the id of a keyset's first secret."""
+        return super().keyset(keyset_id)[:1]
+
+
+class OneSymkey(Store):
+    """Connections that all have the same symmetric key."""
+
+    def new_symkey(self) -> bytes:
+        """Make the symmetric key of a connection."""
+        return bytes(range(32))
+
+
+class BlindTo(Store):
+    """Policies of which some fields allow everything."""
+
+    blind: dict[str, Any]
+
+    def _policy(self, identifier: int) -> Policy:
+        return replace(super()._policy(identifier), **self.blind)
+
+
+class BlindToDigest(BlindTo):
+    """Policies that allow every digest."""
+
+    blind: Final = {"allowed_digests": []}
+
+
+class BlindToFlags(BlindTo):
+    """Policies that allow every SEV policy."""
+
+    blind: Final = {"allowed_policies": []}
+
+
+class BlindToMinor(BlindTo):
+    """Policies that ask for no API minor."""
+
+    blind: Final = {"min_fw_api_minor": 0}
+
+
+class BlindToBuild(BlindTo):
+    """Policies that allow every build."""
+
+    blind: Final = {"allowed_build_ids": []}
+
+
+class AllowsNoDigest(Store):
+    """Policies that allow no digest where they list any."""
+
+    def _policy(self, identifier: int) -> Policy:
+        policy = super()._policy(identifier)
+        return replace(policy, allowed_digests=[_NO_DIGEST] if policy.allowed_digests else [])
+
+
+class RecordsAll(KeyBroker):
+    """Records a connection of every launch, also of one that asks for none."""
+
+    def GetSecret(self, request: SecretRequest, context: grpc.ServicerContext) -> SecretResponse:  # noqa: N802
+        """Return the secrets of a launch for injection."""
+        answer = super().GetSecret(request, context)
+        connection = Connection(
+            policy=request.Policy,
+            fw_api_major=request.ApiMajor,
+            fw_api_minor=request.ApiMinor,
+            fw_build_id=request.BuildId,
+            launch_description=request.LaunchDescription,
+            fw_digest=request.FwDigest,
+        )
+        if all(each.SecretType != "connection" for each in request.SecretRequests):
+            self._record(connection)
+        return answer
+
+    def _record(self, connection: Connection) -> uuid.UUID:
+        identifier, _ = self.store(threading.Event()).insert_connection(connection)
+        return identifier
+
+
+def _run(store: type[Store]) -> NoReturn:
+    main(partial(OtherDatabase, store=store))
 
 
 def careless(_layout: Layout) -> NoReturn:
@@ -55,4 +161,49 @@ def careless(_layout: Layout) -> NoReturn:
 
 def wrong_keys(_layout: Layout) -> NoReturn:
     """Run a KBS that releases another key."""
-    main(WrongKeys)
+    _run(OtherKeys)
+
+
+def keys_kept(_layout: Layout) -> NoReturn:
+    """Run a KBS that never reads a key twice."""
+    _run(KeysKept)
+
+
+def first_key_only(_layout: Layout) -> NoReturn:
+    """Run a KBS that cuts bundles short."""
+    _run(FirstKeyOnly)
+
+
+def one_symkey(_layout: Layout) -> NoReturn:
+    """Run a KBS whose connections share a key."""
+    _run(OneSymkey)
+
+
+def blind_to_digest(_layout: Layout) -> NoReturn:
+    """Run a KBS that compares no digest."""
+    _run(BlindToDigest)
+
+
+def blind_to_flags(_layout: Layout) -> NoReturn:
+    """Run a KBS that compares no SEV policy."""
+    _run(BlindToFlags)
+
+
+def blind_to_minor(_layout: Layout) -> NoReturn:
+    """Run a KBS that compares no API minor."""
+    _run(BlindToMinor)
+
+
+def blind_to_build(_layout: Layout) -> NoReturn:
+    """Run a KBS that compares no build."""
+    _run(BlindToBuild)
+
+
+def allows_no_digest(_layout: Layout) -> NoReturn:
+    """Run a KBS that refuses every digest that a policy lists."""
+    _run(AllowsNoDigest)
+
+
+def records_all(_layout: Layout) -> NoReturn:
+    """Run a KBS that records connections of offline launches."""
+    main(RecordsAll)

@@ -23,7 +23,7 @@ from simlab.node.kata.kbs import KeyBroker
 from simlab.node.rpc import RpcError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from simlab.node.host import Host
     from simlab.node.kata.config import Configuration
@@ -90,18 +90,25 @@ async def open_session(host: Host, configuration: Configuration) -> Session:
 
 
 async def attest(
-    host: Host, configuration: Configuration, session: Session, command_line: str, qmp: Qmp
+    host: Host,
+    configuration: Configuration,
+    session: Session,
+    command_line: str,
+    qmp: Qmp,
+    *,
+    digest_of: Callable[[Host, Configuration, str], bytes] = launch_digest,
 ) -> None:
     """Show the guest owner what was launched (GetSecret), inject the secret, and let the guest run.
 
-    The session's files are removed on success only. Raises ShimError.
+    `digest_of` is how the shim computes what it says of the launch. The session's files are removed on
+    success only. Raises ShimError.
     """
     if not configuration.guest_pre_attestation_secret_type and configuration.kata.kbs_modes:
         # kata CC-0.7.0, src/runtime/virtcontainers/qemu.go, AttestVM
         raise ShimError(f"Unsupported pre-attestation mode: {configuration.kbs_mode}")
     measurement = await _labelled("ExecuteQuerySEVLaunchMeasure error", qmp.launch_measure())
     firmware = await _labelled("ExecuteQuerySEV error", qmp.query_sev())
-    digest = await asyncio.to_thread(launch_digest, host, configuration, command_line)
+    digest = await asyncio.to_thread(digest_of, host, configuration, command_line)
     request = keybroker_pb2.SecretRequest(
         LaunchMeasurement=measurement,
         LaunchId=session.launch_id,

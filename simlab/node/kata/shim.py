@@ -173,13 +173,17 @@ class KataShim:
         self._vm = self._new_vm(self._host, machine)
         self._qmp = await self._vm.start()
         if session is not None:
-            command_line = kernel_parameters(configuration)
-            await attestation.attest(self._host, configuration, session, command_line, self._qmp)
+            await self.attest(configuration, session, self._qmp)
         self._agent = await self._vm.agent(configuration.dial_timeout)
         try:
             await self._agent.call("CreateSandbox", sandbox_id=self.sandbox_id)
         except RpcError as error:
             raise ShimError(str(error)) from None
+
+    async def attest(self, configuration: Configuration, session: attestation.Session, qmp: Qmp) -> None:
+        """Have the guest owner judge the launch. Raises ShimError."""
+        command_line = kernel_parameters(configuration)
+        await attestation.attest(self._host, configuration, session, command_line, qmp)
 
     async def _call(self, method: str, *, limit: float | None = REQUEST_SECONDS, **params: Any) -> Any:
         if self._agent is None:
