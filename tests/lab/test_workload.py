@@ -148,6 +148,21 @@ def test_an_image_that_the_host_pulls_says_nothing_of_the_guest() -> None:
     assert stopped.value.owner == "W-1.3"
 
 
+@pytest.mark.parametrize(
+    ("words", "owner"),
+    [
+        ('failed to get sandbox runtime: no runtime for "kata" is configured', "O-3.1"),
+        ("This system doesn't support Confidential Computing (Guest Protection): unknown", "P-3.4"),
+        ("LAUNCH_START ret=1 fw_error=23 'Required firmware resource depleted'", None),
+    ],
+)
+def test_what_is_another_clause_s_business_is_no_failure_of_the_pod(words: str, owner: str | None) -> None:
+    with pytest.raises(NotProven) as stopped:
+        workloads(OnePod(PENDING, P1 + words)).outcome(POD)
+    assert words in stopped.value.cause
+    assert stopped.value.owner == owner
+
+
 def test_a_lasting_refusal_says_nothing_of_another() -> None:
     other = {(Stage.LAUNCH, UNAVAILABLE)}
     refused = workloads(OnePod(PENDING, P1 + "exit status 1"), other).outcome(POD)

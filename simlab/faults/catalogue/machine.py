@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Final
 
 from simlab.faults.acts import Act, on_disk, on_host
@@ -50,6 +51,12 @@ def _give_no_asid(layout: Layout) -> None:
     path.write_text(json.dumps(firmware | {"min_sev_asid": firmware["asids"] + 1}))
 
 
+def _run_own_kernel(layout: Layout) -> None:
+    path = sandbox.kernel_folder(layout) / "osrelease"
+    # In place, as above. 5.10.134-12.an8 becomes 5.10.134-99.an8.
+    path.write_text(re.sub(r"-\d+", "-99", path.read_text(), count=1))
+
+
 def _enforce_selinux(layout: Layout) -> None:
     (layout.host / "etc/selinux/config").write_text("SELINUX=enforcing\nSELINUXTYPE=targeted\n")
 
@@ -83,6 +90,15 @@ FAULTS = (
         acts=(
             on_host("sed -i 's/^enabled *= *1/enabled=0/' $(grep -l kernel-5.10 /etc/yum.repos.d/*.repo)"),
         ),
+    ),
+    Fault(
+        name="kernel-of-no-package",
+        kind=Kind.WRONG_STATE,
+        breaks="the running kernel is of the right series, and of no package that is installed",
+        clauses=("P-2.2",),
+        cause="is of no installed package",
+        features=FIRST_PODS,
+        acts=(Act(_run_own_kernel),),
     ),
     Fault(
         name="newer-grub",

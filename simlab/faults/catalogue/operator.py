@@ -115,6 +115,16 @@ FAULTS = (
         stand_ins={"apiserver": "simlab.faults.stand_ins.apiserver:keeps_runtime_classes"},
     ),
     Fault(
+        name="second-installation-never-ends",
+        kind=Kind.LYING_COMPONENT,
+        breaks="after an uninstallation the CcRuntime never tells again that it is installed",
+        clauses=("O-4.2",),
+        cause="installed on 0 of 1 nodes|CcRuntime",
+        provision="apply",
+        features=("2",),
+        stand_ins={"apiserver": "simlab.faults.stand_ins.apiserver:installs_once"},
+    ),
+    Fault(
         name="api-answers-html",
         kind=Kind.HOSTILE_ANSWER,
         breaks="the API answers for RuntimeClasses with a login page",

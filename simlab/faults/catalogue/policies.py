@@ -162,6 +162,15 @@ FAULTS = (
         stand_ins={"node": f"{_KATA}:other_sev_policy"},
     ),
     Fault(
+        name="kbs-trusts-every-chain",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the KBS opens launches for certificate chains of which it verifies no signature",
+        clauses=("X-2.2",),
+        cause="forged",
+        features=("6_software",),
+        stand_ins={"kbs": f"{_KBS}:trusts_every_chain"},
+    ),
+    Fault(
         name="containerd-disabled",
         kind=Kind.WRONG_STATE,
         breaks="containerd runs, and is not enabled: a reboot leaves the node without it",

@@ -172,7 +172,7 @@ FAULTS = (
     Fault(
         name="certificate-chain-cut-short",
         kind=Kind.WRONG_STATE,
-        breaks="the certificate chain was exported without --full: the vendor's certificates are missing",
+        breaks="the certificate chain was exported without the vendor's certificates",
         clauses=("W-2.2",),
         cause="ASK|ARK",
         features=FIRST_PODS,
@@ -209,6 +209,24 @@ FAULTS = (
         stand_ins={"node": f"{_KATA}:stock_initrd"},
     ),
     Fault(
+        name="kata-boots-a-copy",
+        kind=Kind.LYING_COMPONENT,
+        breaks="kata boots a copy of the initrd from a place that no configuration names",
+        clauses=("W-3.1", "W-4.1", "A-2.1"),
+        cause="boots the initrd /run/initrd|started with .*/run/initrd",
+        features=("4_3", "4_4", "5_launch"),
+        stand_ins={"node": f"{_KATA}:copied_initrd"},
+    ),
+    Fault(
+        name="kata-names-offline-kbc",
+        kind=Kind.LYING_COMPONENT,
+        breaks="kata names the offline KBC to guests whose configuration names none",
+        clauses=("W-4.2",),
+        cause="the kernel parameters name ",
+        features=("4_3", "4_4"),
+        stand_ins={"node": f"{_KATA}:names_offline_kbc"},
+    ),
+    Fault(
         name="kata-names-no-kbc",
         kind=Kind.LYING_COMPONENT,
         breaks="kata leaves out the kernel parameter that names the KBC",
@@ -221,7 +239,7 @@ FAULTS = (
     Fault(
         name="guest-without-sev",
         kind=Kind.LYING_COMPONENT,
-        breaks="kata starts VMs without SEV in the place of SEV guests, and their guests have the key already",
+        breaks="kata starts VMs without SEV in the place of SEV guests, and these have the key already",
         clauses=("K-1.5", "W-3.3", "W-4.3"),
         cause="no QEMU process runs an SEV guest|SEV",
         also=("W-5.1", "W-5.2"),

@@ -103,6 +103,23 @@ class KeepsRuntimeClasses(Cluster):
         return super().delete(resource, namespace, name, deletion)
 
 
+class InstallsOnce(Cluster):
+    """Takes no CcRuntime for installed that is not the first one."""
+
+    runtimes = 0
+
+    def create(self, resource: Resource, namespace: str, body: Any, write: Write) -> Obj:
+        """Create an object."""
+        self.runtimes += resource.kind == "CcRuntime"
+        return super().create(resource, namespace, body, write)
+
+    def _put(self, resource: Resource, obj: Obj) -> Obj:
+        completed = obj.get("status", {}).get("installationStatus", {}).get("completed", {})
+        if resource.kind == "CcRuntime" and self.runtimes > 1 and completed:
+            completed |= {"completedNodesCount": 0, "completedNodesList": []}
+        return super()._put(resource, obj)
+
+
 class GoneAtThirdPod(Cluster):
     """Dies when the third pod is made in the default namespace."""
 
@@ -176,6 +193,11 @@ def reports_running(_layout: Layout) -> int:
 def keeps_runtime_classes(_layout: Layout) -> int:
     """Run an API that deletes no RuntimeClass."""
     return main(new_cluster=KeepsRuntimeClasses)
+
+
+def installs_once(_layout: Layout) -> int:
+    """Run an API under which a second installation never ends."""
+    return main(new_cluster=InstallsOnce)
 
 
 def gone_at_third_pod(_layout: Layout) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -59,6 +60,27 @@ class MoreParameters(KataShim):
         await super()._start(replace(configuration, kernel_params=more))
 
 
+class CopiedInitrd(KataShim):
+    """Boots a copy of the initrd that the pod's configuration names, from another place."""
+
+    async def _start(self, configuration: Configuration) -> None:
+        if configuration.confidential_guest:
+            copy = f"/run/initrd-{self.sandbox_id[:12]}.img"
+            shutil.copyfile(self._host.local(configuration.initrd), self._host.local(copy))
+            configuration = replace(configuration, initrd=copy)
+        await super()._start(configuration)
+
+
+class NamesOfflineKbc(KataShim):
+    """Names the offline KBC to a guest whose configuration names none."""
+
+    async def _start(self, configuration: Configuration) -> None:
+        if not any(one.startswith(_KBC_PARAMETER) for one in configuration.kernel_params):
+            named = (*configuration.kernel_params, f"{_KBC_PARAMETER}offline_sev_kbc::null")
+            configuration = replace(configuration, kernel_params=named)
+        await super()._start(configuration)
+
+
 class OtherSevPolicy(KataShim):
     """Launches every SEV guest with the policy 0, which allows all."""
 
@@ -111,6 +133,16 @@ def stock_initrd(_layout: Layout) -> None:
 def without_kbc_parameter(_layout: Layout) -> None:
     """Run a node whose kata names no KBC to the guest."""
     _run(WithoutKbcParameter)
+
+
+def copied_initrd(_layout: Layout) -> None:
+    """Run a node whose kata boots copies of initrds."""
+    _run(CopiedInitrd)
+
+
+def names_offline_kbc(_layout: Layout) -> None:
+    """Run a node whose kata names a KBC on its own."""
+    _run(NamesOfflineKbc)
 
 
 def more_parameters(_layout: Layout) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+import uuid
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from simlab.kbs.__main__ import main
 from simlab.kbs.connection import Connection
+from simlab.kbs.keybroker_pb2 import BundleResponse
 from simlab.kbs.service import KeyBroker
 from simlab.kbs.store import Store
+from simlab.sev.chain import Chain
+from simlab.sev.owner import Owner
 
 if TYPE_CHECKING:
-    import uuid
-
     import grpc
 
-    from simlab.kbs.keybroker_pb2 import SecretRequest, SecretResponse
+    from simlab.kbs.keybroker_pb2 import BundleRequest, SecretRequest, SecretResponse
     from simlab.kbs.policy import Policy
     from simlab.kbs.pool import Pool
     from simlab.kbs.requests import Requests
@@ -89,7 +91,7 @@ class OneSymkey(Store):
 class BlindTo(Store):
     """Policies of which some fields allow everything."""
 
-    blind: dict[str, Any]
+    blind: ClassVar[dict[str, Any]]
 
     def _policy(self, identifier: int) -> Policy:
         return replace(super()._policy(identifier), **self.blind)
@@ -98,25 +100,25 @@ class BlindTo(Store):
 class BlindToDigest(BlindTo):
     """Policies that allow every digest."""
 
-    blind: Final = {"allowed_digests": []}
+    blind: ClassVar = {"allowed_digests": []}
 
 
 class BlindToFlags(BlindTo):
     """Policies that allow every SEV policy."""
 
-    blind: Final = {"allowed_policies": []}
+    blind: ClassVar = {"allowed_policies": []}
 
 
 class BlindToMinor(BlindTo):
     """Policies that ask for no API minor."""
 
-    blind: Final = {"min_fw_api_minor": 0}
+    blind: ClassVar = {"min_fw_api_minor": 0}
 
 
 class BlindToBuild(BlindTo):
     """Policies that allow every build."""
 
-    blind: Final = {"allowed_build_ids": []}
+    blind: ClassVar = {"allowed_build_ids": []}
 
 
 class AllowsNoDigest(Store):
@@ -148,6 +150,24 @@ class RecordsAll(KeyBroker):
     def _record(self, connection: Connection) -> uuid.UUID:
         identifier, _ = self.store(threading.Event()).insert_connection(connection)
         return identifier
+
+
+class TrustsEveryChain(KeyBroker):
+    """Opens a launch for a certificate chain of which it verifies no signature."""
+
+    def GetBundle(self, request: BundleRequest, context: grpc.ServicerContext) -> BundleResponse:  # noqa: N802
+        """Begin a launch on the platform whose certificates the request holds."""
+        del context
+        owner, launch_id = Owner(request.Policy), uuid.uuid4()
+        chain = Chain.decode(base64.b64decode(request.CertificateChain))
+        bundle = owner.start(chain.platform.pdh)
+        with self._lock:
+            self._launches[launch_id] = owner
+        return BundleResponse(
+            GuestOwnerPublicKey=base64.b64encode(bundle.public_key).decode(),
+            LaunchBlob=base64.b64encode(bundle.session).decode(),
+            LaunchId=str(launch_id),
+        )
 
 
 def _run(store: type[Store]) -> NoReturn:
@@ -207,3 +227,8 @@ def allows_no_digest(_layout: Layout) -> NoReturn:
 def records_all(_layout: Layout) -> NoReturn:
     """Run a KBS that records connections of offline launches."""
     main(RecordsAll)
+
+
+def trusts_every_chain(_layout: Layout) -> NoReturn:
+    """Run a KBS that verifies no chain."""
+    main(TrustsEveryChain)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from simlab.node.__main__ import main
 from simlab.node.containerd.cri import Cri
-from simlab.node.containerd.shim import ContainerSpec
+from simlab.node.containerd.shim import ContainerSpec, LogChunk
 from simlab.node.rpc import RpcError
 from simlab.node.runc import RuncShim
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
     from simlab.node.containerd.config import Runtime
     from simlab.node.containerd.records import Container, Sandbox, SandboxConfig
-    from simlab.node.containerd.shim import LogChunk, Shim
+    from simlab.node.containerd.shim import Shim
 
 _KATA = "kata"
 
@@ -60,8 +60,7 @@ class Phantom(RuncShim):
         """Wait for the sandbox's end, and say nothing."""
         del container_id
         await self._stopped.wait()
-        for nothing in ():
-            yield nothing
+        yield LogChunk("stdout", b"")
 
 
 class StartsNothing(Cri):
