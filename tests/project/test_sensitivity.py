@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from simlab.faults.catalogue import faults, named
 from tools.sensitivity import matrix
+from tools.sensitivity.__main__ import share
 from tools.sensitivity.judging import CONTROL, Expected, Row, judge, judge_control
 
+CLAUSES = Path(__file__).parents[2] / "docs/clauses.toml"
 FAULT = replace(named("no-key"), clauses=("K-1.4",), also=("K-1.5",), cause="key_id1 is missing")
 
 
@@ -70,12 +74,30 @@ def test_the_control_is_good_where_all_is_proved() -> None:
     assert not judge_control(results(scenario("a", "K-1.4", "failed"))).good
 
 
+def test_a_share_rotates_over_the_faults_that_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = list(faults())[:5]
+    rows = {name: judge(named(name), results(RED)) for name in names}
+    good = {name: replace(row, caught=True, clause=True, cause=True, alarms=[]) for name, row in rows.items()}
+    bad = {names[2]: replace(good[names[2]], caught=False)}
+    monkeypatch.setattr(matrix, "read", lambda: good | bad)
+    seen = [{fault.name for fault in share(2, day)} for day in (0, 1)]
+    assert sorted(name for day in seen for name in day) == sorted(set(names) - set(bad))
+    assert share(2, 0) == share(2, 2)
+
+
 def published() -> dict[str, Row]:
     return matrix.read()
 
 
 def test_every_row_has_a_fault() -> None:
     assert set(published()) <= {CONTROL, *faults()}, "run: tox -e sensitivity -- --page"
+
+
+def test_every_clause_has_a_fault_or_is_red_without_one() -> None:
+    """The findings of the product itself (X-2) need no fault to be noticed."""
+    clauses = {each["id"] for each in tomllib.loads(CLAUSES.read_text(encoding="utf-8"))["clause"]}
+    broken = {clause for fault in faults().values() for clause in fault.clauses}
+    assert clauses - broken == {"X-2.1"}
 
 
 def test_every_row_is_of_the_fault_as_it_is() -> None:
