@@ -10,6 +10,7 @@ Feature: Step three - simple-kbs holds the key of the guide's encrypted image
   Scenario: simple-kbs is at the guide's tag
     Given the guide was followed for K-1.2
     Then simple-kbs is checked out at the profile's tag
+    And files of the checkout that differ from the tag's are reported
 
   @K-1.3
   Scenario: simple-kbs and its database run and answer

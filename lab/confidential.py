@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from lab.attestation import gone_astray, not_attested
 from lab.broker import refused_for_good as refused_by_policy
+from lab.containerd import require_runtime
 from lab.errors import LabError, NotProven
 from lab.journal import STATE
 from lab.kata import KataConfiguration
@@ -118,8 +119,10 @@ class ConfidentialPods:
         """Start the encrypted busybox, or an image of the suite's own, on this configuration.
 
         With `may_heal`, an online KBC without a key is waited for, unless the KBS itself says no or knows
-        nothing of the launch. Raises NotProven where what is measured is not what the lab file pins.
+        nothing of the launch. Raises NotProven where what is measured is not what the lab file pins, or its
+        runtime is not as the operator installs it.
         """
+        require_runtime(self._host, self._profile.kata.sev_runtime_class)
         self._require_pinned(configuration, configuration)
         offline = configuration.is_for(self._profile.kbc.offline)
         messages = self._profile.messages
@@ -148,6 +151,7 @@ class ConfidentialPods:
         Nothing is injected into it, and its agent names no KBC: without a key it stays (kata-containers
         CC-0.3.0, src/runtime/Makefile, AGENT_AA_KBC_PARAMS, and src/agent/src/image_rpc.rs).
         """
+        require_runtime(self._host, self._profile.kata.plain_runtime_class)
 
         def final(pod: Pod, stage: Stage, message: str) -> bool:
             return refused_for_good(pod, stage, message) or self._profile.messages.no_key in message

@@ -15,7 +15,7 @@ from tomlkit.exceptions import TOMLKitError
 from lab.errors import LabError, NoSuchHostFile, NotProven
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from lab.host import Host
     from lab.record import Record
@@ -105,9 +105,32 @@ class ContainerdConfiguration:
     @property
     def runtimes(self) -> list[str]:
         """The runtimes that it has handlers for, in whichever version of the file."""
+        return list(self._runtimes)
+
+    @property
+    def _runtimes(self) -> dict[str, Any]:
         plugins = self._document.get("plugins") or {}
         tables = (plugin.get("containerd") or {} for plugin in plugins.values() if isinstance(plugin, dict))
-        return [name for table in tables for name in table.get("runtimes") or {}]
+        return {name: of for table in tables for name, of in (table.get("runtimes") or {}).items()}
+
+    def runtime_faults(self, names: Iterable[str]) -> list[str]:
+        """What of these runtimes is not as the operator's installer writes it; empty where all is.
+
+        By `cri_handler` CoCo's containerd has the guest pull the image (kata-containers CC-0.3.0 and
+        CC-0.7.0, tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh).
+        """
+        faults = []
+        for name in names:
+            if name not in self._runtimes:
+                faults.append(f"{PATH} has no runtime {name}")
+                continue
+            wanted = {"runtime_type": f"io.containerd.{name}.v2", "cri_handler": "cc"}
+            faults += [
+                f"the runtime {name} in {PATH} has {key} {found!r}, and not {value!r}"
+                for key, value in wanted.items()
+                if (found := self._runtimes[name].get(key)) != value
+            ]
+        return faults
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -156,6 +179,12 @@ def kubernetes_fault(host: Host, record: Record) -> str | None:
         return None
     disabled = summary["disabled_plugins"]
     return f"{PATH} turns off the CRI plugin, which Kubernetes needs: disabled_plugins is {disabled}"
+
+
+def require_runtime(host: Host, name: str) -> None:
+    """Raise NotProven where containerd's file has not the runtime as installed: clause O-3.1 owns that."""
+    if faults := ContainerdConfiguration.require(host).runtime_faults([name]):
+        raise NotProven("; ".join(faults), owner="O-3.1")
 
 
 def _flat(table: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:

@@ -130,11 +130,8 @@ class Provisioning:
         if change.name in self._failed:
             return False
         started = time.monotonic()
-        try:
-            sight = change.look()
-        except Unreachable:
-            raise
-        except LabError:
+        sight = self._sight(change)
+        if isinstance(sight, LabError):
             return False
         if sight.holds:
             self._enter(change, sight, sight, started)
@@ -172,17 +169,24 @@ class Provisioning:
             return NotPermitted(change.permission, change.name)
         return None
 
-    def _look(self, change: Change) -> Sight:
+    def _sight(self, change: Change) -> Sight | LabError:
+        """What a look found, or why it failed. Raises Unreachable where the lab is lost."""
         try:
             return change.look()
         except Unreachable:
             raise
         except LabError as failure:
-            told = f"cannot be looked at: {failure}"
+            return failure
+
+    def _look(self, change: Change) -> Sight:
+        sight = self._sight(change)
+        if isinstance(sight, LabError):
+            told = f"cannot be looked at: {sight}"
             if self.mode is Mode.CHECK:
                 unknown = Sight(holds=False, found=told)
                 self._enter(change, unknown, unknown, time.monotonic())
-            self._fail(change, told, failure.owner if isinstance(failure, NotProven) else None)
+            self._fail(change, told, sight.owner if isinstance(sight, NotProven) else None)
+        return sight
 
     def _apply(self, change: Change, before: Sight, started: float) -> None:
         try:

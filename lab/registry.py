@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds between two questions to a registry that is starting.
 PACE = 0.5
+# What tells a registry from another service (distribution, docs/content/spec/api.md, API Version Check).
+VERSION, REGISTRY = "Docker-Distribution-Api-Version", "registry/2.0"
 # What a container publishes, which `docker ps` tells of running ones only.
 BINDINGS = "{{json .HostConfig.PortBindings}}"
 
@@ -79,20 +81,26 @@ class Registry:
         """What answers on the port."""
         url = f"http://127.0.0.1:{self.port}/v2/"
         asked = self._host.run(
-            "curl --silent --show-error --max-time 10 --output /dev/null "
-            "--write-out '%%{http_code} %%{content_type}' %s",
+            "curl --silent --show-error --max-time 10 --output /dev/null --dump-header - %s",
             url,
             check=False,
             reads=True,
         )
         if not asked.succeeded:
             return RegistryAnswer(0, f"nobody answers on port {self.port}: {asked.stderr.strip()}")
-        status, _, content = asked.stdout.strip().partition(" ")
-        if status != "200" or not content.startswith("application/json"):
-            return RegistryAnswer(
-                int(status or 0), f"port {self.port} answers {status} {content}, which is no registry"
-            )
-        return RegistryAnswer(200, "")
+        head, *lines = asked.stdout.splitlines() or [""]
+        named = (line.partition(":") for line in lines)
+        headers = {name.strip().lower(): value.strip() for name, _, value in named}
+        status = next((int(word) for word in head.split()[1:2] if word.isdecimal()), 0)
+        version = headers.get(VERSION.lower())
+        if status == 200 and version == REGISTRY:
+            return RegistryAnswer(200, "")
+        found = f"{VERSION} {version!r}" if version else f"no {VERSION}"
+        return RegistryAnswer(
+            status,
+            f"port {self.port} answers {url} with status {status} and {found}, and a registry with 200 "
+            f"and {REGISTRY}",
+        )
 
     def wait_for_answer(self, deadline: Deadline) -> None:
         """Wait until the registry answers. Raises DeadlineExceeded with what answered last."""

@@ -37,10 +37,16 @@ def main() -> int:
     """Carry out one command; returns the exit status. A user's mistake is one line on stderr."""
     options = _parse()
     try:
-        return int(options.run(options))
+        code = int(options.run(options))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read has read enough. What is left in the buffer must not be written at the end, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except _MISTAKES as error:
         print(f"simlab: {error}", file=sys.stderr)
         return 1
+    return code
 
 
 def up(options: argparse.Namespace) -> int:

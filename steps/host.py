@@ -18,6 +18,7 @@ from lab.machine import AMD, Machine
 from lab.memory_encryption import MemoryEncryption
 from lab.packages import Packages
 from lab.profile import Profile
+from lab.running_containerd import RunningContainerd
 from lab.services import Services
 
 
@@ -190,6 +191,9 @@ def name_sandbox_image(run: Run, host: Host, lab: LabFile, profile: Profile) -> 
     assert found == wanted, (
         f"{PATH} names {found or 'no sandbox image, which leaves it to containerd'}, and not {wanted}"
     )
+    running = RunningContainerd.look(host)
+    stale = running.other_sandbox_image(wanted) if running else None
+    assert stale is None, f"{PATH} names {wanted}, and {stale}"
 
 
 @then("containerd is running")

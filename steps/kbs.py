@@ -6,6 +6,7 @@ import uuid
 
 from pytest_bdd import given, parsers, then, when
 
+from fixtures.run import Run
 from lab.broker import Broker
 from lab.changes.kbs import KbsSource
 from lab.confidential import ConfidentialPods, KbcName
@@ -34,6 +35,12 @@ def be_at_tag(host: Host, profile: Profile) -> None:
     source = KbsSource(host, profile.kbs)
     tag = source.tag()
     assert tag == profile.kbs.tag, f"{source.folder()} is at {tag or 'no tag'}, not at {profile.kbs.tag}"
+
+
+@then("files of the checkout that differ from the tag's are reported")
+def report_differences(run: Run, host: Host, profile: Profile) -> None:
+    """Clause K-1.2: a lab may have to pin an image there, and a reader must know."""
+    KbsSource(host, profile.kbs).tell_differences(run.record)
 
 
 @given("simple-kbs answers")
@@ -164,7 +171,10 @@ def read_policy_back(broker: Broker, profile: Profile, written_policy: int) -> N
     """Clause A-2.5: a policy that the KBS cannot read counts as none, so it is read back."""
     key = profile.kbs.key_id
     found = broker.database.policy_of_secret(key)
-    assert found == written_policy, f"the secret {key} is held to policy {found}, not {written_policy}"
+    held = "no policy" if found is None else f"policy {found}"
+    assert found == written_policy, (
+        f"the KBS's database holds the secret {key} to {held}, not {written_policy}"
+    )
     assert broker.database.policy_is_valid(written_policy), f"policy {written_policy} is not in force"
 
 

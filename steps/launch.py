@@ -130,9 +130,14 @@ def connect_separately(confidential_pods: ConfidentialPods, broker: Broker, pods
     A sandbox that kubelet had to start anew leaves a connection more.
     """
     launches = [broker.launches(confidential_pods.launch_of(pod).digest) for pod in pods]
-    assert all(launches), f"connections of each launch: {launches}"
+    silent = [pod.name for pod, recorded in zip(pods, launches, strict=True) if not recorded]
+    assert not silent, f"the KBS's database has no connection for the launch of {' and '.join(silent)}"
     ids = [launch.id for recorded in launches for launch in recorded]
-    assert broker.database.distinct_symkeys(ids) == len(ids), f"connections of {ids} share a symmetric key"
+    keys = broker.database.distinct_symkeys(ids)
+    assert keys == len(ids), (
+        f"{len(ids)} connections of two launches have {keys} symmetric keys in the KBS's database: "
+        f"{', '.join(ids)}"
+    )
 
 
 @then("every request that the guests sent carried a guid of its own")
@@ -141,5 +146,10 @@ def ask_with_own_guids(relay: Relay, profile: Profile) -> None:
     requests = relay.requests()
     keys = [request for request in requests if request.secret_id == profile.kbs.key_id]
     guids = [request.guid for request in requests]
-    assert len({request.client_id for request in keys}) == 2, f"key requests seen: {len(keys)}"
-    assert len(set(guids)) == len(guids), f"a guid came twice: {guids}"
+    asking = {request.client_id for request in keys}
+    assert len(asking) == 2, (
+        f"of two guests {len(asking)} asked for the key {profile.kbs.key_id} through the relay, which saw "
+        f"{len(requests)} requests"
+    )
+    twice = sorted({guid for guid in guids if guids.count(guid) > 1})
+    assert twice == [], f"of {len(guids)} requests several carried the guid {', '.join(twice)}"

@@ -12,6 +12,7 @@ from lab.labfile import LabFile
 from lab.operator import MANAGER, PROXY, Operator, is_of_release
 from lab.profile import Profile
 from lab.registry import Registry
+from lab.running_containerd import RunningContainerd
 from lab.uninstallation import Outcome, Uninstallation
 
 # The clauses that own what installing the operator makes.
@@ -59,9 +60,11 @@ def install_runtime(operator: Operator) -> None:
 @then("containerd on the SEV host has a runtime for each RuntimeClass of the profile")
 def have_runtimes(host: Host, profile: Profile) -> None:
     """Clause O-3.1: what the installer tells the cluster is one thing, what it left on the host another."""
-    found = ContainerdConfiguration.require(host).runtimes
-    missing = [name for name in profile.runtime_classes if name not in found]
-    assert missing == [], f"no runtime in containerd's configuration for {', '.join(missing)}"
+    faults = ContainerdConfiguration.require(host).runtime_faults(profile.runtime_classes)
+    assert faults == [], "; ".join(faults)
+    running = RunningContainerd.look(host)
+    stale = running.missing_runtimes(profile.runtime_classes) if running else None
+    assert stale is None, stale
 
 
 @then("the controller, and on every worker both daemons, are Running with all containers ready")

@@ -8,6 +8,7 @@ from fixtures.run import Run
 from lab.broker import Broker
 from lab.cluster import Cluster
 from lab.confidential import ConfidentialPods, KbcName
+from lab.containerd import require_runtime
 from lab.host import Host
 from lab.kata import KataConfiguration
 from lab.labfile import LabFile
@@ -28,9 +29,10 @@ def find_runtime_classes(run: Run, cluster: Cluster, profile: Profile) -> None:
 
 
 @given("the RuntimeClass for unencrypted images exists with the handler of its name")
-def require_plain_runtime_class(cluster: Cluster, profile: Profile) -> None:
-    """Precondition: clause O-3.2 owns the fact."""
+def require_plain_runtime_class(cluster: Cluster, host: Host, profile: Profile) -> None:
+    """Precondition: clause O-3.2 owns the fact, and O-3.1 that containerd has such a handler."""
     require_runtime_class(cluster, profile.kata.plain_runtime_class)
+    require_runtime(host, profile.kata.plain_runtime_class)
 
 
 @when("nginx is started with that RuntimeClass", target_fixture="pod")

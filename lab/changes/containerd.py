@@ -8,6 +8,7 @@ from lab.changes.described import Described, keep_backup, putting_back
 from lab.containerd import PATH, ContainerdConfiguration
 from lab.errors import NotProven
 from lab.provisioning import Sight
+from lab.running_containerd import RunningContainerd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,13 +65,17 @@ class SandboxImage(Described):
         self._restart = restart
 
     def look(self) -> Sight:
-        """The image that the file names."""
+        """The image that the file names, and that a containerd which runs took from it."""
         configuration = ContainerdConfiguration.read(self._host)
         found = configuration.sandbox_image if configuration else None
-        return Sight(found == self._reference, found or "none is named")
+        if found != self._reference:
+            return Sight(holds=False, found=found or "none is named")
+        running = RunningContainerd.look(self._host)
+        stale = running.other_sandbox_image(found) if running else None
+        return Sight(stale is None, f"{found}, but {stale}" if stale else found)
 
     def apply(self) -> None:
-        """Edit the file as TOML; all else in it stays."""
+        """Edit the file as TOML; all else in it stays. containerd reads it when it starts."""
         configuration = ContainerdConfiguration.read(self._host)
         if configuration is None:
             raise NotProven("containerd has no configuration to be edited", owner="C-4.1")

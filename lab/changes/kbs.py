@@ -10,7 +10,7 @@ from lab.changes.described import Described
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, LabError
 from lab.provisioning import Sight
-from lab.record import Wait
+from lab.record import Finding, Wait
 from lab.remote_files import beside
 
 if TYPE_CHECKING:
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 # Seconds between two questions to a KBS that is starting.
 PACE = 1.0
+# Changed files that a finding names.
+FEW = 10
+DIFFERENCES_MEAN = (
+    "docker compose builds and starts what lies in the folder: the KBS that ran here may be another than the "
+    "release's, and what was proved may be true of it alone."
+)
 WORKING_FOLDER = '{{index .Config.Labels "com.docker.compose.project.working_dir"}}'
 
 
@@ -52,6 +58,26 @@ class KbsSource:
         command = "git -C %s describe --tags --exact-match HEAD"
         said = self._host.run(command, self.folder(), check=False, reads=True)
         return said.stdout.strip() if said.succeeded else None
+
+    def tell_differences(self, record: Record) -> None:
+        """Tell the reader in which files the checkout differs from what is checked out."""
+        folder = self.folder()
+        said = self._host.run(
+            "git --no-optional-locks -C %s status --porcelain", folder, check=False, reads=True
+        )
+        if said.succeeded and said.lines:
+            named, more = said.lines[:FEW], len(said.lines) - FEW
+            rest = f", and {more} more" if more > 0 else ""
+            record.finding(
+                Finding(
+                    title="simple-kbs' checkout is not as its tag has it",
+                    detail=f"{folder}: {', '.join(line.strip() for line in named)}{rest} (git status)",
+                    clause="K-1.2",
+                    meaning=DIFFERENCES_MEAN,
+                    remedy=f"Look at `git -C {folder} diff`. To be at the tag: `git -C {folder} stash "
+                    "--include-untracked`, then `docker compose up --build -d` there.",
+                )
+            )
 
 
 class KbsCheckout(Described):

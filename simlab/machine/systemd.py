@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simlab.machine import sandbox
 from simlab.machine.system import units
+from simlab.node.containerd import config as containerd
+from simlab.node.host import Host
 from simlab.service import Service, Spec
 
 if TYPE_CHECKING:
@@ -134,6 +136,7 @@ class Manager:
     async def _start(self, name: str, unit: Unit) -> None:
         if name == CONTAINERD:
             self._check_containerd()
+            containerd.start(Host(self._layout))
         self._since[name] = datetime.now(UTC)
         self._ended.pop(name, None)
         if name in (CONTAINERD, KUBELET):

@@ -6,13 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from simlab.operator import names
-from simlab.operator.program import Node, ScriptError, run_script, say, take
+from simlab.operator.program import Node, ScriptError, restart, run_script, say, take
 from simlab.release import container_engine
 
 if TYPE_CHECKING:
     from simlab.operator.program import Program
 
-# A restart of containerd takes about this on a server; here its configuration is read for each sandbox.
+# A restart of containerd takes about this on a server.
 _RESTART_SECONDS: Final = 0.5
 
 
@@ -34,6 +34,7 @@ def script(program: Program) -> bool:
     else:
         raise ScriptError(f"/bin/sh: {program.command[-1]}: No such file or directory", 127)
     say(f"Restarting {engine}")
+    restart(engine, program.layout)
     take(_RESTART_SECONDS)
     for key, value in done.items():
         node.label(key, value, overwrite=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from simlab.artifacts import Artifacts
 from simlab.operator import names
-from simlab.operator.program import Node, ScriptError, run_script, say
+from simlab.operator.program import Node, ScriptError, restart, run_script, say
 from simlab.release import kata_deploy, paths, versions
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def script(program: Program) -> bool:
             say("Add Kata Containers as a supported runtime for containerd")
             kata_deploy.link_shims(files, kata)
             kata_deploy.configure_containerd(files, kata)
+            restart(engine, program.layout)
             node.label(names.KATA_RUNTIME_LABEL, "true")
         case ["cleanup"]:
             kata_deploy.remove_shims(files, kata)
@@ -39,6 +40,7 @@ def script(program: Program) -> bool:
             kata_deploy.remove_artifacts(files, kata)
         case ["reset"]:
             node.label(names.KATA_RUNTIME_LABEL, None)
+            restart(engine, program.layout)
             # The pod's hook: the real one sleeps until the kubelet kills it.
             return False
         case _:

@@ -15,6 +15,8 @@ from setproctitle import setproctitle
 
 from simlab.kubeclient import KubeClient, KubeClientError
 from simlab.layout import Layout
+from simlab.machine import sandbox
+from simlab.machine.tools import control
 from simlab.release.files import Files
 
 if TYPE_CHECKING:
@@ -82,6 +84,14 @@ class Node:
                 say(f"node/{self._path.rpartition('/')[2]} {done}")
             except KubeClientError as error:
                 raise ScriptError(f"Error from server: {error}") from None
+
+
+def restart(unit: str, layout: Layout) -> None:
+    """`systemctl restart`, on the host that the script's root is. Raises ScriptError."""
+    try:
+        control.ask("unit-restart", at=str(sandbox.control_socket(layout)), unit=f"{unit}.service")
+    except control.RefusedError as refused:
+        raise ScriptError(str(refused)) from None
 
 
 def say(line: str) -> None:

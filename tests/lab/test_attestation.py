@@ -9,12 +9,18 @@ import pytest
 
 from lab.attestation import gone_astray
 from lab.confidential import ConfidentialPods
+from lab.containerd import PATH
 from lab.errors import NotProven
 from lab.kata import KataConfiguration
 from lab.outcome import Pod, Stage
 from lab.record import MemoryRecord
+from tests.lab.said import SayingHost
 
 NODES, OWN = "/node.toml", "/own.toml"
+RUNTIME = b"""[plugins.cri.containerd.runtimes.kata-sev]
+runtime_type = "io.containerd.kata-sev.v2"
+cri_handler = "cc"
+"""
 NO_KEY = 'Failed to pull image "x": no key'
 ASTRAY = (
     "Error receiving launch bundle from attestation proxy: rpc error: code = Unavailable desc = connection "
@@ -35,11 +41,11 @@ def started(path: str, kind: str, sev_guest: dict[str, str] | None = None, probl
             kbs=SimpleNamespace(port=44444), images=SimpleNamespace(encrypted_busybox="x")
         )),
         profile=cast("Any", SimpleNamespace(
-            kata=SimpleNamespace(sev_configuration=NODES, sev_runtime_class="sev"),
+            kata=SimpleNamespace(sev_configuration=NODES, sev_runtime_class="kata-sev"),
             kbc=SimpleNamespace(online=KBC["c"], offline=KBC["b"]),
             messages=SimpleNamespace(no_key="no key", not_decrypted="not decrypted"),
         )),
-        host=cast("Any", None),
+        host=SayingHost(files={PATH: RUNTIME}).as_host,
         launches=cast("Any", SimpleNamespace(vm_of=lambda *_: vm, of=lambda *_: None)),
         broker=cast("Any", None),
         artefacts=cast("Any", SimpleNamespace(require_pinned=require_pinned)),

@@ -99,3 +99,20 @@ def test_there_is_no_such_lab() -> None:
 def test_a_start_time_is_that_of_the_process() -> None:
     assert labs.start_time(os.getpid())
     assert labs.start_time(dead_pid()) is None
+
+
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_reader_that_has_read_enough_is_no_mistake(tmp_path: Path, options: list[str]) -> None:
+    record = labs.claim(None, "one")
+    read, write = os.pipe()
+    os.close(read)
+    said = subprocess.run(
+        [sys.executable, *options, "-m", "simlab", "list"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        check=False,
+    )
+    os.close(write)
+    labs.release(record)
+    assert (said.returncode, said.stderr) == (0, b"")

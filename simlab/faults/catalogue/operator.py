@@ -82,7 +82,7 @@ FAULTS = (
         kind=Kind.WRONG_STATE,
         breaks="containerd's configuration lost one of kata's runtimes, though the CcRuntime says installed",
         clauses=("O-3.1",),
-        cause="no runtime in containerd's configuration for kata-clh",
+        cause="has no runtime kata-clh",
         features=FIRST_PODS,
         acts=(on_host("sed -i 's/runtimes.kata-clh\\b/runtimes.kata-other/' /etc/containerd/config.toml"),),
     ),

@@ -13,17 +13,17 @@ class RefusedError(Exception):
     """What was asked cannot be done; the message is for the user."""
 
 
-def ask(op: str, **fields: Any) -> Any:
+def ask(op: str, *, at: str = SOCKET, **fields: Any) -> Any:
     """Send one request and return its answer. Raises RefusedError, also when the lab is going down."""
     try:
         with socket.socket(socket.AF_UNIX) as client:
-            client.connect(SOCKET)
+            client.connect(at)
             with client.makefile("rw") as stream:
                 stream.write(json.dumps({"op": op, **fields}) + "\n")
                 stream.flush()
                 line = stream.readline()
     except OSError as error:
-        raise RefusedError(f"{SOCKET}: {error.strerror}") from None
+        raise RefusedError(f"{at}: {error.strerror}") from None
     if not line:
         raise RefusedError("the lab is going down")
     answer = json.loads(line)

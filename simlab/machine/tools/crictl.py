@@ -19,6 +19,7 @@ _ENDPOINT: Final = "unix:///run/containerd/containerd.sock"
 # cri-tools, cmd/crictl/display.go: columns of at least 20, padded by 3.
 _COLUMN: Final = 20
 
+_CONDITIONS: Final = ("RuntimeReady", "NetworkReady")
 _CONTAINER_STATES: Final = {
     "CONTAINER_CREATED": "Created",
     "CONTAINER_RUNNING": "Running",
@@ -37,6 +38,14 @@ def main() -> int:
                 " has been started: context deadline exceeded"
             )
     return int(options.run(options))
+
+
+def info(_options: argparse.Namespace) -> int:
+    """Print the CRI plugin's status with what it tells of itself (cri-tools, cmd/crictl/info.go)."""
+    ready = [{"type": kind, "status": True, "reason": "", "message": ""} for kind in _CONDITIONS]
+    return _print_json(
+        {"status": {"conditions": ready}, "config": _read("config")[0], "lastCNILoadStatus": "OK"}
+    )
 
 
 def images(options: argparse.Namespace) -> int:
@@ -213,6 +222,9 @@ def _parse() -> argparse.Namespace:
         sub.set_defaults(run=run)
         return sub
 
+    telling = commands.add_parser("info")
+    telling.add_argument("--output", "-o", choices=("json",), default="json")
+    telling.set_defaults(run=info)
     image = commands.add_parser("image").add_subparsers(required=True, metavar="COMMAND")
     for holder, names in ((commands, ("images", "img")), (image, ("ls", "list"))):
         listing(holder, names, images).add_argument("filter", nargs="?", metavar="REPOSITORY[:TAG]")

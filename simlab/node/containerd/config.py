@@ -1,4 +1,9 @@
-"""containerd's configuration file: which runtimes there are, and where their images are pulled."""
+"""What containerd runs with: the runtimes there are, and where their images are pulled.
+
+It reads its file once, at its start. What it took is in `config.json` beside containerd's lists (`state`), as
+the CRI plugin tells of itself in the verbose form of its status (containerd 1.6, pkg/cri/server/status.go and
+pkg/cri/config/config.go), for `crictl info` to print.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
+from simlab.node.containerd import state
 from simlab.node.rpc import RpcError
 
 if TYPE_CHECKING:
@@ -60,31 +66,56 @@ class ContainerdConfig:
         return self.runtimes[name]
 
 
-def load(host: Host) -> ContainerdConfig:
-    """Read the configuration; without a file, containerd's defaults hold. Raises RpcError."""
+def start(host: Host) -> None:
+    """Read the file, as containerd does at its start; without one, its defaults hold. Raises RpcError."""
     try:
         document = tomllib.loads(host.read_text(PATH))
     except tomllib.TOMLDecodeError as error:
         raise RpcError("Unavailable", f"containerd: failed to load TOML: {PATH}: {error}") from None
     cri = _dig(document, "plugins", "io.containerd.grpc.v1.cri") or _dig(document, "plugins", "cri")
     section = _dig(cri, "containerd")
-    runtimes = {name: _runtime(name, table) for name, table in _dig(section, "runtimes").items()}
-    runtimes.setdefault("runc", Runtime("runc", _RUNC_TYPE))
+    runtimes = {"runc": {"runtime_type": _RUNC_TYPE}, **_dig(section, "runtimes")}
+    taken = {
+        "containerd": {
+            "defaultRuntimeName": str(section.get("default_runtime_name", "runc")),
+            "runtimes": {name: _told(table) for name, table in runtimes.items()},
+        },
+        "sandboxImage": str(cri.get("sandbox_image", _DEFAULT_SANDBOX_IMAGE)),
+        "containerdRootDir": "/var/lib/containerd",
+        "containerdEndpoint": "/run/containerd/containerd.sock",
+    }
+    forked = _CC_BINARY in host.read_text(_DROP_IN) and host.local(_CC_BINARY).exists()
+    state.write(host, "config", [taken, {"confidential": forked}])
+
+
+def load(host: Host) -> ContainerdConfig:
+    """What the containerd that runs took from its file."""
+    taken, program = state.read(host, "config")
+    section = taken["containerd"]
     return ContainerdConfig(
-        sandbox_image=str(cri.get("sandbox_image", _DEFAULT_SANDBOX_IMAGE)),
-        default_runtime=str(section.get("default_runtime_name", "runc")),
-        runtimes=runtimes,
-        confidential=_CC_BINARY in host.read_text(_DROP_IN) and host.local(_CC_BINARY).exists(),
+        sandbox_image=taken["sandboxImage"],
+        default_runtime=section["defaultRuntimeName"],
+        runtimes={name: _runtime(name, table) for name, table in section["runtimes"].items()},
+        confidential=program["confidential"],
     )
+
+
+def _told(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "runtimeType": str(table.get("runtime_type", "")),
+        "criHandler": str(table.get("cri_handler", "")),
+        "PodAnnotations": list(table.get("pod_annotations", ())),
+        "options": dict(_dig(table, "options")),
+    }
 
 
 def _runtime(name: str, table: Mapping[str, Any]) -> Runtime:
     return Runtime(
         name=name,
-        runtime_type=str(table.get("runtime_type", "")),
-        cri_handler=str(table.get("cri_handler", "")),
-        pod_annotations=tuple(table.get("pod_annotations", ())),
-        config_path=str(_dig(table, "options").get("ConfigPath", "")),
+        runtime_type=table["runtimeType"],
+        cri_handler=table["criHandler"],
+        pod_annotations=tuple(table["PodAnnotations"]),
+        config_path=str(table["options"].get("ConfigPath", "")),
     )
 
 

@@ -8,6 +8,7 @@ messages (`k8s.io/cri-api` v1 `api.proto`), named as `crictl … -o json` prints
   text), `labels`, `annotations`, `runtimeHandler`
 - `containers.json`: `id`, `podSandboxId`, `metadata` (`name`, `attempt`), `image` (`image`), `imageRef`,
   `state`, `createdAt`, `labels`, `logPath`, `exitCode`
+- `config.json`: the CRI plugin's configuration and, of the program, whether it is CoCo's `confidential` one
 """
 
 from __future__ import annotations

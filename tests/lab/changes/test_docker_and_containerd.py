@@ -22,7 +22,8 @@ INSTALLED = "".join(f"{n}\t0:1-1\tx86_64\n" for n in ("containerd.io", "docker-c
 UP = "c1\tregistry:2\tUp 3 minutes\t0.0.0.0:5000->5000/tcp, :::5000->5000/tcp\tnostalgic_montalcini\n"
 STOPPED = "c1\tregistry:2\tExited (2) 3 minutes ago\t\tnostalgic_montalcini\n"
 OTHER = "c0\tnginx\tUp 2 days\t0.0.0.0:15000->5000/tcp\tweb\n"
-ANSWER = "200 application/json; charset=utf-8"
+JSON = "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\n"
+ANSWER = f"{JSON}Docker-Distribution-Api-Version: registry/2.0\r\n\r\n"
 IMAGE = "docker.io/library/registry:latest"
 
 
@@ -54,8 +55,10 @@ def registry_of(host: SayingHost, seconds: float = 9) -> RegistryStarted:
     ("containers", "answer", "holds"),
     [
         (UP, ANSWER, True),
-        (UP, "200 text/html", False),
-        (UP, "503 ", False),
+        (UP, f"{JSON}\r\n", False),
+        (UP, ANSWER.replace("registry/2.0", "registry/1.0"), False),
+        (UP, ANSWER.replace("200 OK", "503 Service Unavailable"), False),
+        (UP, "no HTTP", False),
         (UP, (7, "Connection refused"), False),
         (OTHER, ANSWER, False),
         (STOPPED, (7, "Connection refused"), False),
@@ -99,7 +102,7 @@ def test_a_registry_that_was_stopped_and_has_another_port_is_left_alone() -> Non
 
 
 def test_a_port_that_is_taken_or_silent_is_told() -> None:
-    taken = SayingHost({"docker ps": UP, "curl": "200 text/html"})
+    taken = SayingHost({"docker ps": UP, "curl": "HTTP/1.1 200 OK\r\n"})
     with pytest.raises(LabError, match="a container publishes port 5000, and no registry answers"):
         registry_of(taken).apply()
     silent = SayingHost({"docker ps": OTHER, "docker run": "c2\n", "curl": (7, "Connection refused")})
@@ -211,6 +214,19 @@ def test_the_checkout_is_that_of_the_running_containers() -> None:
         }
     )
     assert checkout(host).look().found == "/srv/kbs is at 0.1.0"
+
+
+def test_what_differs_from_the_tag_is_a_finding() -> None:
+    host, record = SayingHost({"docker ps": "", "git": ""}), MemoryRecord()
+    source = KbsSource(host.as_host, WANTED)
+    source.tell_differences(record)
+    assert record.findings == []
+    host.says["git"] = " M docker-compose.yml\n" + "".join(f"?? {n}\n" for n in range(11))
+    source.tell_differences(record)
+    [finding] = record.findings
+    assert finding.clause == "K-1.2"
+    assert "M docker-compose.yml, ?? 0," in finding.detail
+    assert "and 2 more" in finding.detail
 
 
 def test_simple_kbs_is_started_and_waited_for() -> None:

@@ -7,7 +7,7 @@ import pytest
 from simlab.layout import Layout
 from simlab.node.containerd import config
 from simlab.node.rpc import RpcError
-from tests.simlab.node.node_host import install
+from tests.simlab.node.node_host import edit, install
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
-    return install(Layout(tmp_path))
+    host = install(Layout(tmp_path))
+    config.start(host)
+    return host
 
 
-def test_release_is_confidential_until_its_drop_in_is_gone(host: Host) -> None:
-    assert config.load(host).confidential
+def test_release_is_confidential_until_it_starts_without_its_drop_in(host: Host) -> None:
     host.local("/etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf").unlink()
+    assert config.load(host).confidential
+    config.start(host)
     assert not config.load(host).confidential
+
+
+def test_an_edit_waits_for_the_next_start(host: Host) -> None:
+    before = config.load(host)
+    edit(host, config.PATH, before.sandbox_image, "example.org/pause:1")
+    assert config.load(host) == before
+    config.start(host)
+    assert config.load(host).sandbox_image == "example.org/pause:1"
 
 
 def test_runtime_of_a_handler(host: Host) -> None:
@@ -46,4 +57,4 @@ def test_missing_runtime(host: Host) -> None:
 def test_malformed_file(host: Host) -> None:
     host.local(config.PATH).write_text("version = \n")
     with pytest.raises(RpcError, match="failed to load TOML"):
-        config.load(host)
+        config.start(host)

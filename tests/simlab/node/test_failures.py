@@ -96,11 +96,14 @@ def test_host_pulls_without_cocos_containerd(lab: WholeLab) -> None:
     drop_in = lab.layout.host / "etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf"
     text = drop_in.read_text()
     drop_in.unlink()
+    restart = "systemctl daemon-reload; systemctl restart containerd"
+    lab.run(restart)
     try:
         with lab.pod("upstream", ENCRYPTED, "kata") as pod:
             message = pod.message("Failed", "Failed to pull image")
     finally:
         drop_in.write_text(text)
+        lab.run(restart)
     assert "ctd-decoder" in message
 
 
