@@ -13,6 +13,7 @@ pytest_plugins = [
     "fixtures.conformance",
     "fixtures.session",
     "fixtures.scenario",
+    "fixtures.aftermath",
     "fixtures.own",
     "fixtures.workers",
     "steps.advisory",

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, MalformedRow, NotProven, Unreachable
+from lab.fact import Fact
 from lab.kbs.database import KbsDatabase
 from lab.kbs.service import Answer, KbsService, OnlineAnswer
 from lab.parsers.docker import parse_network
@@ -167,6 +168,7 @@ class Broker:
         self._record.evidence(
             f"the KBS's answer on {key_id} for launch {launches[-1].id}",
             f"{answer.status} {answer.text}".strip(),
+            fact=Fact.KBS_ANSWER,
         )
         return answer
 
@@ -201,7 +203,8 @@ class Broker:
         if log.truncated:
             raise LabError(f"the log of {servers[0]} has more than {LOG_LIMIT} bytes since {since} ago")
         lines = [line for line in log.lines if VALIDATED in line and digest in line]
-        self._record.evidence(f"the KBS's log about {digest}", "\n".join(lines) or "nothing")
+        told = "\n".join(lines) or "nothing"
+        self._record.evidence(f"the KBS's log about {digest}", told, fact=Fact.KBS_LOG)
         return lines
 
     def _running(self, pattern: str) -> list[str]:

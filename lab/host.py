@@ -19,6 +19,7 @@ from lab.errors import (
     Unreachable,
 )
 from lab.execution import Request, Result, quoted, start_command
+from lab.fact import Fact
 from lab.forward import Forward
 from lab.held import Held, holding
 from lab.link import BOOT_ID, Link
@@ -101,7 +102,8 @@ class Host:
         result = self._link.use(lambda connection: self._link.execute(connection, request), again=reads)
         self._record.reached("host")
         if not quiet:
-            self._record.evidence(f"$ {shortened(shown)}", transcript(shown, result, hidden=sensitive))
+            told = transcript(shown, result, hidden=sensitive)
+            self._record.evidence(f"$ {shortened(shown)}", told, fact=Fact.COMMAND)
         if check and result.exit_code != 0:
             said = "its output is kept secret" if sensitive else self._redact(result.stderr or result.stdout)
             raise CommandFailed(shortened(shown, 300), result.exit_code, said)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, NotProven
+from lab.fact import Fact
 from lab.outcome import (
     HOST_PULLS,
     POLICY_REFUSED,
@@ -237,7 +238,7 @@ class Workloads:
         self._record.evidence(f"pod {pod.name}", self._cluster.get("Pod", pod.name, pod.namespace) or {})
         events = self._cluster.events(pod.namespace, pod.uid)
         lines = [f"{event.get('reason')}\t{event.get('message')}" for event in events]
-        self._record.evidence(f"events of pod {pod.name}", "\n".join(lines))
+        self._record.evidence(f"events of pod {pod.name}", "\n".join(lines), fact=Fact.EVENTS)
 
     def ever_started(self, pod: Pod) -> bool:
         """Whether any container of the pod was ever started."""

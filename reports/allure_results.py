@@ -18,6 +18,7 @@ from allure_commons.types import AttachmentType, LabelType
 from lab.verdict import Verdict
 from reports.evidence import JSON, TEXT
 from reports.ledger import effect, told
+from reports.triage import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,7 +136,8 @@ def describe(result: TestResult, scenario: ScenarioResult) -> None:
     result.name = scenario.name
     result.fullName = scenario.id
     result.testCaseId = result.historyId = hashlib.sha256(scenario.id.encode()).hexdigest()
-    told = [f"**{each.title}**. {each.meaning} {each.remedy}".strip() for each in scenario.findings]
+    told = [f"**Triage**: {sentence(scenario.triage)}"] if scenario.triage else []
+    told += [f"**{each.title}**. {each.meaning} {each.remedy}".strip() for each in scenario.findings]
     result.description = "\n\n".join(filter(None, [scenario.description, *told])) or None
     result.status = STATUS[scenario.verdict]
     result.statusDetails = (

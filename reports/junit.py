@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from lab.verdict import Verdict
+from reports.triage import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,8 @@ def _case(scenario: ScenarioResult) -> ET.Element:
         reason = scenario.reason or str(scenario.verdict)
         told = ET.SubElement(case, _element(scenario) or "", message=_text(reason))
         told.set("type", str(scenario.verdict))
-        told.text = _text("\n".join(filter(None, [scenario.detail, scenario.cleanup])))
+        triage = sentence(scenario.triage) if scenario.triage else ""
+        told.text = _text("\n".join(filter(None, [scenario.detail, triage, scenario.cleanup])))
     ET.SubElement(case, "system-out").text = _text(_steps(scenario))
     return case
 

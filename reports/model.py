@@ -35,6 +35,30 @@ class Evidence(Model):
     fact: str | None = None
 
 
+Layer = Literal["host", "cluster", "operator", "KBS", "database", "guest", "image", "suite"]
+
+
+class Said(Model):
+    """Words of one source, and the file of the run that has them (None: the error is the source)."""
+
+    source: str
+    file: str | None
+    words: str
+
+
+class Triage(Model):
+    """Why a scenario is not proved: in which `layer` (None: unknown), by which rule of docs/triage.toml.
+
+    `cause` is one line, `evidence` the words that say so, `next` what a person would look at.
+    """
+
+    layer: Layer | None
+    rule: str
+    cause: str
+    evidence: list[Said]
+    next: str
+
+
 class StepResult(Model):
     """A Gherkin step. `verdict` is None where the scenario ended before it."""
 
@@ -49,8 +73,8 @@ class ScenarioResult(Model):
     """A scenario and what its run said.
 
     `reason` is one line, `detail` more of it (an assertion's whole text, a traceback of a bug). `owner` is
-    the clause that owns the cause of a *not proven*. `cleanup` is what went wrong after the scenario. It ran
-    `attempts` times.
+    the clause that owns the cause of a *not proven*. `triage` says more of the cause where a scenario is not
+    proved and is no finding. `cleanup` is what went wrong after the scenario. It ran `attempts` times.
     """
 
     id: str
@@ -64,6 +88,7 @@ class ScenarioResult(Model):
     verdict: Verdict = Verdict.NOT_PROVEN
     reason: str = ""
     owner: str | None = None
+    triage: Triage | None = None
     detail: str = ""
     cleanup: str = ""
     started: datetime | None = None
@@ -132,11 +157,12 @@ class ClauseResult(Model):
 
 
 class Cause(Model):
-    """One reason, and every scenario that it stopped."""
+    """One reason, and every scenario that it stopped; `triage` is that of the first of them."""
 
     verdict: Verdict
     reason: str
     owner: str | None
+    triage: Triage | None = None
     scenarios: list[str]
 
 

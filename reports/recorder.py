@@ -34,13 +34,14 @@ from reports.folder import RunFolder
 from reports.gherkin import planned
 from reports.publisher import PROPERTY, Publisher
 from reports.signals import treat_sigterm_as_sigint
-from reports.verdicts import Outcome, judge, one_line
+from reports.triage import Rules, diagnose, hear
+from reports.verdicts import UNPROVED, Outcome, judge, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from lab.secret import Redactor
-    from reports.model import ScenarioResult
+    from reports.model import ScenarioResult, Triage
 
 PLUGIN: Final = "run-recorder"
 _WIDER_THAN_A_SCENARIO: Final = frozenset({"class", "module", "package", "session"})
@@ -116,7 +117,7 @@ class RunRecorder(FactRecorder):
         except BaseException as error:
             # Ctrl-C and pytest.exit end the session; its clean-up still runs, and belongs to this scenario.
             reason = f"{one_line(error)} {scenario.moment(self.step)}"
-            self._settle(Outcome(Verdict.BROKEN, self.redactor(reason)))
+            self._settle(Outcome(Verdict.BROKEN, self.redactor(reason)), kind=type(error).__name__)
             raise
         self._end()
         return result
@@ -149,6 +150,7 @@ class RunRecorder(FactRecorder):
         self._settle(
             Outcome(outcome.verdict, self.redactor(outcome.reason), outcome.owner),
             detail=self.redactor(_detail(call.excinfo, item.config.rootpath)),
+            kind=type(error).__name__,
         )
         if outcome.verdict in (Verdict.NOT_PROVEN, Verdict.NOT_APPLICABLE):
             path, line, _ = report.location
@@ -229,10 +231,14 @@ class RunRecorder(FactRecorder):
         self._began = time.monotonic()
         self.tell(Started(scenario=scenario.id))
 
-    def _settle(self, outcome: Outcome, *, detail: str = "") -> None:
-        """Give the scenario its verdict and, where a step was under way, that step too."""
+    def _settle(self, outcome: Outcome, *, detail: str = "", kind: str = "") -> None:
+        """Give the scenario its verdict and, where a step was under way, that step too.
+
+        `kind` is that of the error that ended it.
+        """
         if self.current is None:
             return
+        step = self.step
         self._close_step(outcome.verdict)
         self.current.verdict = outcome.verdict
         self.current.reason = outcome.reason
@@ -240,7 +246,17 @@ class RunRecorder(FactRecorder):
         self.current.detail = detail
         if self.current.advisory and outcome.verdict is Verdict.FAILED:
             self.current.findings += self._catalogue.findings(self.current)
+        self.current.triage = self._triage(kind, step)
         self.current.seconds = round(time.monotonic() - self._began, 3)
+
+    def _triage(self, kind: str, step: int | None) -> Triage | None:
+        """What the scenario's cause is, by what was said in the step that ended it."""
+        scenario = self.current
+        if scenario is None or scenario.is_finding or scenario.verdict not in UNPROVED:
+            return None
+        text = f"{scenario.reason}\n{scenario.detail}"
+        told = hear(kind, text, scenario.evidence, self.folder.path, step)
+        return diagnose(told, Rules.read(), clauses=scenario.clauses, owner=scenario.owner)
 
     def _clean_up_failed(self, info: pytest.ExceptionInfo[BaseException], root: Path) -> None:
         """A failed clean-up makes a scenario *broken*, but never hides that the product failed."""
@@ -253,6 +269,7 @@ class RunRecorder(FactRecorder):
             scenario.reason = f"clean-up: {scenario.cleanup}"
             scenario.owner = None
             scenario.detail = self.redactor(_detail(info, root))
+            scenario.triage = self._triage(type(info.value).__name__, None)
 
     def _end(self) -> None:
         """Close the scenario, with its clean-up."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from lab.verdict import Verdict
-from reports.certification import Rules, judge
+from reports import certification
 from reports.events import Event, Finished, Planned, Progressed, SessionChanged, Started, StepStarted, Waited
 from reports.ledger import Effect, effect
 from reports.model import (
@@ -21,6 +21,7 @@ from reports.model import (
     SessionFacts,
     SuiteFacts,
 )
+from reports.triage import ERROR, Heard, Rules, diagnose
 from reports.verdicts import WORST_FIRST
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ class Run:
             how = "interrupted" if self.interrupted else "the process that ran it died"
             scenario.verdict = Verdict.BROKEN
             scenario.reason = scenario.reason or f"{how} {scenario.moment(step)}"
+            scenario.triage = scenario.triage or diagnose(
+                [Heard(ERROR, f"Interrupted: {scenario.reason}")], Rules.read()
+            )
             if step is not None and scenario.steps[step].verdict is None:
                 scenario.steps[step].verdict = Verdict.BROKEN
         why = "the run was interrupted" if self.interrupted else "; ".join(self.problems[:1])
@@ -156,7 +160,7 @@ class Run:
             clauses=self._catalogue.judge(scenarios),
             errata=self._catalogue.errata,
         )
-        results.certification = judge(results, Rules.read())
+        results.certification = certification.judge(results, certification.Rules.read())
         return results
 
     def _session_facts(self) -> SessionFacts:
@@ -182,7 +186,13 @@ def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
         if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE) or scenario.is_finding:
             continue
         key = (scenario.verdict, _OWN_NAME.sub("…", scenario.reason), scenario.owner)
-        fresh = Cause(verdict=scenario.verdict, reason=scenario.reason, owner=scenario.owner, scenarios=[])
+        fresh = Cause(
+            verdict=scenario.verdict,
+            reason=scenario.reason,
+            owner=scenario.owner,
+            triage=scenario.triage,
+            scenarios=[],
+        )
         cause = causes.setdefault(key, fresh)
         cause.scenarios.append(scenario.id)
     return sorted(causes.values(), key=lambda cause: WORST_FIRST.index(cause.verdict))

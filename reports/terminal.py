@@ -15,6 +15,7 @@ from rich.text import Text
 
 from lab.verdict import Verdict
 from reports.events import Event, Finished, Planned, Started, StepStarted, Waited
+from reports.triage import sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,6 +197,8 @@ def _causes(results: Results) -> list[Text]:
         line = Text("  ").append(f"{cause.verdict:{_LABEL_WIDTH}}", style=STYLE[cause.verdict])
         line.append(f" {plural(len(cause.scenarios), 'scenario')}: {cause.reason}{owner}")
         lines.append(line)
+        if cause.triage:
+            lines.append(Text(f"    {sentence(cause.triage)}", style="cyan"))
     return [Text(), Text("Causes", style="bold"), *lines] if lines else []
 
 
@@ -250,7 +253,11 @@ def _lines(scenario: ScenarioResult) -> list[Text]:
     if not scenario.reason:
         return [line]
     owner = f" ({scenario.owner})" if scenario.owner else ""
-    return [line, Text(f"{'':{_LABEL_WIDTH}}            {scenario.reason}{owner}")]
+    lines = [line, Text(f"{'':{_LABEL_WIDTH}}            {scenario.reason}{owner}")]
+    # Of what is not proven the causes at the end tell: one may stop all the rest.
+    if scenario.triage and scenario.verdict is not Verdict.NOT_PROVEN:
+        lines.append(Text(f"{'':{_LABEL_WIDTH}}            {sentence(scenario.triage)}", style="cyan"))
+    return lines
 
 
 def _wait_line(wait: Waited, at: float, now: float) -> Text:

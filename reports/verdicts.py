@@ -22,6 +22,8 @@ WORST_FIRST: Final = (
     Verdict.NOT_APPLICABLE,
 )
 
+UNPROVED: Final = frozenset({Verdict.FAILED, Verdict.BROKEN, Verdict.NOT_PROVEN})
+
 # pytest-timeout 2.4 ends a test by pytest.fail with this text: the suite's time ran out, not the product's.
 PYTEST_TIMEOUT_MARK: Final = "from pytest-timeout"
 

@@ -203,6 +203,16 @@ class KbsDatabase:
             if row["id"] not in (since_ids or ())
         ]
 
+    def recent_connections(self, seconds: int) -> list[Connection]:
+        """Launches that were recorded in the last `seconds` by the database's clock, oldest first."""
+        rows = self._read(
+            "SELECT id, policy, fw_api_major, fw_api_minor, fw_build_id, launch_description, fw_digest,"
+            " create_date FROM conn_bundle WHERE create_date >= NOW() - INTERVAL %s SECOND"
+            " ORDER BY create_date, id",
+            seconds,
+        )
+        return [Connection(created=str(row.pop("create_date")), **row) for row in rows]
+
     def connection_ids(self) -> set[str]:
         """The ids of all recorded launches."""
         return {row["id"] for row in self._read("SELECT id FROM conn_bundle")}

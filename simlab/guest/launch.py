@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from simlab.artifacts import ovmf_table
 from simlab.guest import measured_boot
 from simlab.psp.client import Sev, SevError
+from simlab.psp.status import Status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +85,12 @@ class Launch:
         try:
             self.handle = self._sev.launch_start(self.policy, _decode(dh_cert), _decode(session))
         except SevError as error:
+            if error.code == Status.RESOURCE_LIMIT:
+                # KVM_SEV_INIT gives EBUSY (Linux 5.10, arch/x86/kvm/svm/sev.c, sev_asid_new).
+                raise LaunchError(
+                    "sev_kvm_init: failed to initialize ret=-16 fw_error=0 ''\n"
+                    "failed to initialize kvm: Operation not permitted"
+                ) from None
             raise LaunchError(
                 f"sev_launch_start: LAUNCH_START ret=1 fw_error={error.code} '{_text(error)}'\n"
                 "sev_kvm_init: failed to create encryption context\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,9 @@ _SERVICE_LOGS: Final = {
     "docker": "supervisor",
     "sshd": "sshd",
 }
+# The parts of the node that log under an identifier of their own, by their name in its log.
+_IDENTIFIERS: Final = {"kata": ("node", "simlab.node.kata")}
+_SPAN: Final = {"s": "seconds", "sec": "seconds", "m": "minutes", "min": "minutes", "h": "hours"}
 
 
 def main() -> int:
@@ -27,15 +32,25 @@ def main() -> int:
         for number, path in enumerate(boots):
             sys.stdout.write(f"{number - last:2} {path.stem.partition('-')[2]}\n")
         return 0
-    if options.unit:
-        name = options.unit.removesuffix(".service")
-        lines = _lines(_LOGS / f"{_SERVICE_LOGS.get(name, name)}.log")
+    if options.identifier:
+        log, part = _IDENTIFIERS.get(options.identifier, ("", ""))
+        lines = [line for line in _lines(_LOGS / f"{log}.log") if part in line]
+    elif options.unit:
+        names = [unit.removesuffix(".service") for unit in options.unit]
+        logs = dict.fromkeys(_SERVICE_LOGS.get(name, name) for name in names)
+        lines = [line for log in logs for line in _lines(_LOGS / f"{log}.log")]
     else:
         chosen = _choose(boots, options.boot)
         if chosen is None:
             sys.stderr.write(f"Data from the specified boot ({options.boot}) is not available.\n")
             return 1
         lines = _lines(chosen)
+    if options.since and (options.identifier or options.unit):
+        start = _moment(options.since)
+        if start is None:
+            sys.stderr.write(f"Failed to parse timestamp: {options.since}\n")
+            return 1
+        lines = _since(lines, start)
     if options.grep:
         lines = [line for line in lines if options.grep.lower() in line.lower()]
     if options.lines:
@@ -57,9 +72,32 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(errors="replace").splitlines() if path.is_file() else []
 
 
+def _moment(since: str) -> datetime | None:
+    """Read a time as systemd.time(7) has it: a span back from now such as -90s, or a date and time."""
+    if span := re.fullmatch(r"-(\d+) ?(s|sec|m|min|h)", since):
+        return datetime.now().astimezone() - timedelta(**{_SPAN[span[2]]: int(span[1])})
+    try:
+        return datetime.fromisoformat(since).astimezone()
+    except ValueError:
+        return None
+
+
+def _since(lines: list[str], start: datetime) -> list[str]:
+    """Drop the lines of before; one without a time belongs to the line above it."""
+    for place, line in enumerate(lines):
+        try:
+            written = datetime.fromisoformat(line[:19]).astimezone()
+        except ValueError:
+            continue
+        if written >= start.replace(microsecond=0):
+            return lines[place:]
+    return []
+
+
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="journalctl")
-    parser.add_argument("--unit", "-u")
+    parser.add_argument("--unit", "-u", action="append")
+    parser.add_argument("--identifier", "-t")
     parser.add_argument("--dmesg", "-k", action="store_true")
     parser.add_argument("--boot", "-b", nargs="?", const="0", default="0")
     parser.add_argument("--lines", "-n")
