@@ -190,6 +190,7 @@ class Workloads:
         except DeadlineExceeded as late:
             seen = refusals(self._cluster.events(pod.namespace, pod.uid))
             if not seen:
+                require_ready(self._cluster, self._node)
                 return Outcome(Stage.START, str(late))
             self._lasting.add(seen[-1].told)
             return Outcome(seen[-1].stage, f"{seen[-1].message} (still so after {deadline.seconds:.0f} s)")

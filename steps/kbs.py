@@ -27,6 +27,8 @@ def have_compose(host: Host) -> None:
     """Clause K-1.1: the plugin is executed."""
     asked = host.run("docker compose version", check=False, reads=True)
     assert asked.succeeded, f"docker has no plugin compose: {asked.stderr.strip()}"
+    said = asked.stdout.strip() or "nothing"
+    assert said.startswith("Docker Compose version "), f"`docker compose version` tells none, but: {said}"
 
 
 @then("simple-kbs is checked out at the profile's tag")

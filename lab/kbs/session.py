@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,6 +26,9 @@ Rows = list[dict[str, Any]]
 
 # MySQL's error numbers for who we are: access denied (to the server, to the database), no such database.
 _NOT_LET_IN = frozenset({1044, 1045, 1049, 1698})
+
+# What pymysql makes of a greeting that is none of MySQL's.
+_NO_GREETING = (struct.error, ValueError, LookupError)
 
 
 class Session:
@@ -115,7 +119,7 @@ class Session:
             connection.connect(cast("socket.socket | None", channel))
         except ForwardRefused as error:
             raise Unreachable("database", str(error)) from None
-        except (pymysql.Error, OSError, EOFError) as error:
+        except (pymysql.Error, OSError, EOFError, *_NO_GREETING) as error:
             if channel is not None:
                 channel.close()
             number = error.args[0] if error.args else None

@@ -1,7 +1,6 @@
 # ruff: noqa: S608, S107 - the statements and the password are the test's own
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
@@ -317,13 +316,25 @@ def test_a_server_that_says_nothing_costs_one_timeout(
         assert time.monotonic() - started < 5
 
 
-def test_a_server_that_is_no_database_is_told(database_of: Callable[..., KbsDatabase]) -> None:
+# Another protocol; and greetings that stop short, are no text, or hold nothing that makes sense.
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"\x0b\x00\x00\x00\x0a5.5.5\x00\x01\x02\x03",
+        b"\x06\x00\x00\x00\x0a\xff\xfe\x80\x00\x01",
+        b"\x4a\x00\x00\x00\x0a5.5.5\x00" + b"\xfb" * 66,
+    ],
+)
+def test_a_server_that_is_no_database_is_told(
+    database_of: Callable[..., KbsDatabase], greeting: bytes
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def serve() -> None:
             connection, _ = other.accept()
             with connection:
-                connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + os.urandom(64))
+                connection.sendall(greeting)
 
         threading.Thread(target=serve, daemon=True).start()
         assert "does not answer as MySQL does" in _refusal(database_of(other.getsockname()[1]))

@@ -137,6 +137,19 @@ def test_a_refusal_that_lasted_once_is_not_waited_for_again() -> None:
     )
 
 
+def test_a_pod_that_nothing_refuses_on_a_node_that_is_not_ready_says_nothing_of_the_pod() -> None:
+    gone = {"type": "Ready", "status": "Unknown", "message": "Kubelet stopped posting node status."}
+
+    class Node(OnePod):
+        def get(self, kind: str, *_: Any) -> dict[str, Any]:
+            return {"status": {"conditions": [gone]}} if kind == "Node" else super().get(kind)
+
+    with pytest.raises(NotProven, match="Kubelet stopped posting node status") as stopped:
+        workloads(Node(PENDING)).outcome(POD)
+    assert stopped.value.owner == "C-5.1"
+    assert workloads(Node(PENDING, UNAVAILABLE)).outcome(POD).stage == Stage.LAUNCH
+
+
 def test_an_image_that_the_host_pulls_says_nothing_of_the_guest() -> None:
     pulled = (
         'Failed to pull image "x": failed to extract layer: failed to get stream processor for x+encrypted'
