@@ -136,6 +136,8 @@ class Guide:
             seconds=download,
         )
         pause = SandboxImage(host, lab.images.pause or wanted.pause_image, restart)
+        operator = Operator(self._cluster, self._nodes)
+        label = WorkerLabel(self._cluster, self._nodes, operator, seconds=lab.timeouts.runtime_installed)
         return {
             "C-1.1": Stage((FirewallStopped(host, self._services),)),
             "C-1.2": Stage((SelinuxPermissive(host, self._services),)),
@@ -147,7 +149,7 @@ class Guide:
             "C-4.1": Stage((ContainerdConfigured(host, restart),), after=("C-3.1",)),
             "C-4.2": Stage((pause,), after=("C-4.1",)),
             "C-4.3": Stage((self._started("containerd", "containerd", "C-4.3"),), after=("C-4.2",)),
-            "C-5.2": Stage((WorkerLabel(self._cluster, self._nodes),), after=("C-4.3",)),
+            "C-5.2": Stage((label,), after=("C-4.3",)),
         }
 
     def _operator(self) -> dict[str, Stage]:

@@ -148,9 +148,21 @@ class Operator:
                 raise DeadlineExceeded(f"{name} did not install within {deadline.seconds:.0f} s")
             pause.wait(deadline.cap(PACE))
 
-    def _has_installed(self, pod: dict[str, Any], since: datetime) -> bool:
+    def wait_for_installer_on(self, node: str, deadline: Deadline) -> None:
+        """Wait until an installer's pod on a node that has just become a worker has come to its script's end.
+
+        The resource's status stays complete meanwhile. Ends also where the operator cannot go on, and at the
+        deadline: what is not installed then is clause O-3.1's to tell.
+        """
+        pause = threading.Event()
+        while not any(self._has_installed(pod) for pod in self.installer_pods() if _stays_on(pod, node)):
+            if deadline.expired or self.hindrance():
+                return
+            pause.wait(deadline.cap(PACE))
+
+    def _has_installed(self, pod: dict[str, Any], since: datetime | None = None) -> bool:
         started = started_at(pod)
-        if started is None or started < since:
+        if started is None or (since is not None and started < since):
             return False
         log = self._cluster.pod_log(NAMESPACE, pod["metadata"]["name"])
         return any(LABELLED.fullmatch(line) for line in log.splitlines())
@@ -218,6 +230,10 @@ class Operator:
         """The cluster's time, as its nodes last told it; None where none did."""
         times = [(each.get("spec") or {}).get("renewTime") for each in self._cluster.list("Lease", LEASES)]
         return max((datetime.fromisoformat(time) for time in times if time), default=None)
+
+
+def _stays_on(pod: dict[str, Any], node: str) -> bool:
+    return pod["spec"].get("nodeName") == node and not is_being_deleted(pod)
 
 
 def is_of_release(image: str | None, wanted: str) -> bool:

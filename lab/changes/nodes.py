@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.changes.described import Described
+from lab.deadline import Deadline
 from lab.errors import LabError
 from lab.provisioning import Sight
 
 if TYPE_CHECKING:
     from lab.cluster import Cluster
+    from lab.operator import Operator
     from lab.worker_nodes import WorkerNodes
 
 
@@ -20,11 +22,14 @@ class WorkerLabel(Described):
     permission = "operator"
     clause = "C-5.2"
 
-    def __init__(self, cluster: Cluster, nodes: WorkerNodes) -> None:
+    def __init__(self, cluster: Cluster, nodes: WorkerNodes, operator: Operator, *, seconds: float) -> None:
+        """`seconds` is how long an operator that is there may take to install on the node."""
         self.looks_at = f"the nodes' label {nodes.label}"
         self.undone_by = f"kubectl label node NODE {nodes.label}-"
         self._cluster = cluster
         self._nodes = nodes
+        self._operator = operator
+        self._seconds = seconds
 
     def look(self) -> Sight:
         """The workers; another value than the empty one is none that the operator selects."""
@@ -35,6 +40,8 @@ class WorkerLabel(Described):
         return Sight(bool(workers), ", ".join(workers) or "no node has it with an empty value")
 
     def apply(self) -> None:
-        """Label the node that is the SEV host."""
+        """Label the node that is the SEV host; an operator with a runtime installs on it then."""
         node = self._nodes.sev_host()
         self._cluster.patch("Node", node.name, {"metadata": {"labels": {self._nodes.label: ""}}})
+        if self._operator.runtimes():
+            self._operator.wait_for_installer_on(node.name, Deadline(self._seconds))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import DeadlineExceeded, Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lab.cluster import Cluster
 
@@ -20,6 +21,7 @@ class ObjectsCluster:
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     patches: list[Any] = field(default_factory=list)
     gone: bool = False
+    logs: Iterator[str] = field(default_factory=lambda: itertools.repeat(""))
 
     def list(
         self,
@@ -37,6 +39,9 @@ class ObjectsCluster:
         self, kind: str, name: str, namespace: str | None = None, *, as_evidence: bool = False
     ) -> dict[str, Any] | None:
         return next((each for each in self.list(kind) if each["metadata"]["name"] == name), None)
+
+    def pod_log(self, namespace: str, name: str) -> str:
+        return next(self.logs)
 
     def patch(self, kind: str, name: str, changes: dict[str, Any], namespace: str | None = None) -> None:
         self.patches.append(changes)

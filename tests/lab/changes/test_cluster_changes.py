@@ -43,14 +43,58 @@ def nodes_of(lab_of: Callable[..., LabFile]) -> Callable[[ObjectsCluster], Worke
     return lambda cluster: WorkerNodes(lab_of(SSH), cluster.as_cluster, LABEL)
 
 
+def worker_label(cluster: ObjectsCluster, nodes: WorkerNodes, *, seconds: float = 0) -> WorkerLabel:
+    return WorkerLabel(cluster.as_cluster, nodes, Operator(cluster.as_cluster, nodes), seconds=seconds)
+
+
 def test_the_worker_label_gets_the_empty_value(nodes_of: Any) -> None:
     cluster = ObjectsCluster({"Node": [node(**{LABEL: "true"})]})
-    change = WorkerLabel(cluster.as_cluster, nodes_of(cluster))
+    change = worker_label(cluster, nodes_of(cluster))
     assert change.look().found == "no node has it with an empty value"
     change.apply()
     assert (change.look().holds, change.look().found) == (True, "sev-1")
     cluster.gone = True
     assert change.look().found == "cluster: connection refused"
+
+
+def test_a_runtime_that_is_there_is_installed_on_the_new_worker(nodes_of: Any) -> None:
+    available = {**deployment(), "status": {"availableReplicas": 1}}
+    cluster = ObjectsCluster({"Node": [node()], "CcRuntime": [runtime(1, 1)], "Deployment": [available]})
+    leaving = started(pod(DAEMONS[0], 1, ready=1, of=1))
+    leaving["metadata"]["deletionTimestamp"] = "2026-11-23T15:00:00Z"
+    cluster.objects["Pod"] = [started(pod(DAEMONS[0], 0, ready=1, of=1, where="sev-2")), leaving]
+    cluster.logs = itertools.chain(["copying artifacts"] * 2, itertools.repeat("node/sev-1 labeled"))
+    looks: list[int] = []
+
+    class Deadline:
+        expired = False
+
+        def cap(self, _: float) -> float:
+            looks.append(len(cluster.objects["Pod"]))
+            if len(looks) == 2:
+                cluster.objects["Pod"].append(started(pod(DAEMONS[0], 2, ready=1, of=1)))
+            return 0
+
+    operator = Operator(cluster.as_cluster, nodes_of(cluster))
+    operator.wait_for_installer_on("sev-1", Deadline())  # type: ignore[arg-type]
+    # Twice the node had no pod that stays, and twice that one was at work.
+    assert looks == [2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("hindered", [True, False])
+def test_an_operator_that_does_not_install_is_not_the_labels_fault(nodes_of: Any, *, hindered: bool) -> None:
+    available = {**deployment(), "status": {"availableReplicas": 1}}
+    deployed = [deployment() if hindered else available]
+    cluster = ObjectsCluster({"Node": [node()], "CcRuntime": [runtime(1, 1)], "Deployment": deployed})
+    change = worker_label(cluster, nodes_of(cluster), seconds=60 if hindered else 0)
+    change.apply()
+    assert change.look().holds
+
+
+def started(installer: dict[str, Any]) -> dict[str, Any]:
+    [state] = installer["status"]["containerStatuses"]
+    state["state"] = {"running": {"startedAt": "2026-11-23T14:59:00Z"}}
+    return installer
 
 
 def test_the_operator_is_told_by_its_managers_image(nodes_of: Any, lab_of: Callable[..., LabFile]) -> None:
