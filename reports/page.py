@@ -5,28 +5,30 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from lab.verdict import Verdict
 from reports.evidence import BINARY
+from reports.languages import both, translated
 from reports.ledger import Effect, effect, grouped, told
-from reports.terminal import all_findings, answer_sentence, duration, plural
+from reports.pages import render
+from reports.sensitivity import Sensitivity
+from reports.terminal import all_findings, answer_sentence, answer_words
+from reports.timeline import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from reports.model import ClauseResult, Evidence, Results, ScenarioResult
 
-TEMPLATES: Final = Path(__file__).with_name("templates")
-# A page of 200 scenarios must open at once: its evidence shares so many characters. A piece shows at most the
-# one and at least the other; its file has it whole.
+# A page of 2,000 scenarios must open at once: its evidence shares so many characters. A piece shows at most
+# the one; where all would have to do with less than the other, the page names the files and shows none.
 PAGE_BUDGET: Final = 3_000_000
 LONGEST_EXCERPT: Final = 12_000
-SHORTEST_EXCERPT: Final = 1_000
+SHORTEST_EXCERPT: Final = 400
 BINARY_EXCERPT: Final = 256  # bytes, as hexadecimal
 _CHAPTERS: Final = {
     "P": "Prerequisites: operating system, kernel, SEV",
@@ -48,36 +50,49 @@ _LEDGER: Final = {
 
 def write(results: Results, folder: Path, name: str) -> None:
     """Write the page of a run whose evidence lies below `folder`."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "duration": duration,
-        "size": _size,
-        "css": _css_class,
-        "findings": all_findings,
-        "pretty": _pretty,
-        "effect": effect,
-        "told": told,
-    }
-    environment.globals |= {"plural": plural, "inline": _inline}
     pieces = len(results.session.evidence) + sum(len(scenario.evidence) for scenario in results.scenarios)
-    page = environment.get_template("index.html").render(
+    page = render(
+        "index.html",
+        filters={
+            "size": _size,
+            "findings": all_findings,
+            "pretty": _pretty,
+            "effect": effect,
+            "told": told,
+        },
         results=results,
-        sentence=answer_sentence(results),
+        answer=Answer.of(results),
         verdicts=list(Verdict),
         features=_features(results.scenarios),
         chapters=_chapters(results.clauses),
         by_id={scenario.id: scenario for scenario in results.scenarios},
         excerpt=Excerpts(folder, pieces),
+        sensitivity=Sensitivity(),
+        timeline=timeline(results),
+        translated=translated,
         ledger_groups=grouped(results),
         ledger_titles=_LEDGER,
     )
-    (folder / name).write_text(page, encoding="utf-8")
+    (folder / name).write_text(page, encoding="utf-8", errors="replace")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the page says first. `certified` is None where nobody held the run to the rules."""
+
+    sentence: Markup
+    title: str
+    certified: bool | None
+
+    @classmethod
+    def of(cls, results: Results) -> Answer:
+        """The answer of a run."""
+        told = answer_words(results)
+        judged = results.certification
+        certified = judged.certifiable if judged.certifiable or judged.broken else None
+        word = {None: "", True: "May be certified. ", False: "Not certified. "}[certified]
+        sentence = Markup(" ").join(both(english, **values) for english, values in told)
+        return cls(sentence, word + answer_sentence(results), certified)
 
 
 @dataclass(frozen=True)
@@ -85,7 +100,7 @@ class Excerpt:
     """What the page shows of a piece of evidence; `cut` says in words what it leaves out."""
 
     text: str
-    cut: str = ""
+    cut: Markup | str = ""
 
 
 class Excerpts:
@@ -94,7 +109,8 @@ class Excerpts:
     def __init__(self, folder: Path, pieces: int) -> None:
         self._folder = folder
         share = PAGE_BUDGET // max(1, pieces)
-        self._limit = max(SHORTEST_EXCERPT, min(LONGEST_EXCERPT, share))
+        self.names_only = share < SHORTEST_EXCERPT
+        self._limit = min(LONGEST_EXCERPT, share)
 
     def __call__(self, evidence: Evidence) -> Excerpt:
         """The beginning and the end of `evidence`."""
@@ -103,7 +119,8 @@ class Excerpts:
             return self._shorten(data.decode("utf-8", "replace"))
         first = data[:BINARY_EXCERPT]
         text = "\n".join(first[at : at + 16].hex(" ") for at in range(0, len(first), 16))
-        return Excerpt(text, f"the first {len(first)} bytes" if len(data) > len(first) else "")
+        cut = both("Shown: the first {number} bytes. Whole:", number=len(first))
+        return Excerpt(text, cut if len(data) > len(first) else "")
 
     def _shorten(self, text: str) -> Excerpt:
         """The beginning and the end of a long text: causes tend to stand last."""
@@ -112,7 +129,8 @@ class Excerpts:
         head, tail = text[: self._limit // 2], text[-self._limit // 2 :]
         left_out = len(text) - len(head) - len(tail)
         return Excerpt(
-            f"{head}\n\n  … {left_out} characters left out …\n\n{tail}", "the beginning and the end"
+            f"{head}\n\n  … {left_out} characters left out …\n\n{tail}",
+            both("Shown: the beginning and the end. Whole:"),
         )
 
 
@@ -132,19 +150,9 @@ def _chapters(clauses: Iterable[ClauseResult]) -> list[tuple[str, list[ClauseRes
     ]
 
 
-def _inline(name: str) -> Markup:
-    """A file of the templates as it is, for the style and the script that the page carries with it."""
-    return Markup((TEMPLATES / name).read_text(encoding="utf-8"))  # noqa: S704 - our own file
-
-
 def _pretty(settings: Mapping[str, Any]) -> str:
     """Settings as JSON, in their own order."""
     return json.dumps(settings, indent=2, ensure_ascii=False, default=str)
-
-
-def _css_class(word: Verdict | Effect | None) -> str:
-    """A verdict, or what came of an operation, as a class in the style sheet."""
-    return str(word or "none").replace(" ", "-")
 
 
 def _size(number: int) -> str:

@@ -175,6 +175,11 @@ class Run:
         return whole
 
 
+def own_names_left_out(reason: str) -> str:
+    """`reason` without names made for one scenario (a pod's, a digest) and numbers."""
+    return _OWN_NAME.sub("…", reason)
+
+
 def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
     """Why scenarios that should be proved are not: one entry per verdict and reason, the worst first.
 
@@ -185,7 +190,7 @@ def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
     for scenario in scenarios:
         if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE) or scenario.is_finding:
             continue
-        key = (scenario.verdict, _OWN_NAME.sub("…", scenario.reason), scenario.owner)
+        key = (scenario.verdict, own_names_left_out(scenario.reason), scenario.owner)
         fresh = Cause(
             verdict=scenario.verdict,
             reason=scenario.reason,

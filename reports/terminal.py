@@ -234,16 +234,25 @@ def _answer(results: Results) -> Text:
 
 
 def answer_sentence(results: Results) -> str:
-    """Say in one sentence whether it is proved."""
+    """Say whether it is proved."""
+    return " ".join(sentence.format(**values) for sentence, values in answer_words(results))
+
+
+def answer_words(results: Results) -> list[tuple[str, dict[str, int]]]:
+    """The answer's sentences, each with what its braces stand for."""
     answer = results.answer
     if not answer.selected:
-        return "Nothing is proved: no scenario was selected."
+        return [("Nothing is proved: no scenario was selected.", {})]
     if not answer.decided:
-        return "Nothing is proved: no selected scenario decides."
-    told = f"{answer.proved} of {plural(answer.decided, 'scenario')} proved"
+        return [("Nothing is proved: no selected scenario decides.", {})]
+    noun = "scenario" if answer.decided == 1 else "scenarios"
+    counts = {"proved": answer.proved, "decided": answer.decided}
+    told: list[tuple[str, dict[str, int]]] = [(f"{{proved}} of {{decided}} {noun} proved.", counts)]
     if results.run.faults:
-        told += " on a lab that was broken on purpose, which certifies nothing"
-    return f"{told}, and the run was interrupted." if results.run.interrupted else f"{told}."
+        told.append(("The lab was broken on purpose, so this certifies nothing.", {}))
+    if results.run.interrupted:
+        told.append(("The run was interrupted.", {}))
+    return told
 
 
 def _lines(scenario: ScenarioResult) -> list[Text]:

@@ -211,5 +211,5 @@ def test_a_run_on_a_lab_that_is_broken_on_purpose_says_so_and_is_no_success(suit
     assert left.exit_code == 1
     assert left.results.run.faults == ["no-key: no key"]
     assert "The lab is broken on purpose: no-key: no key" in left.output
-    assert "1 of 1 scenario proved on a lab that was broken on purpose" in left.output
+    assert "1 of 1 scenario proved. The lab was broken on purpose, so this certifies" in left.output
     assert "no-key: no key. This run certifies nothing." in left.texts()["index.html"]

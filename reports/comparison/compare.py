@@ -1,0 +1,139 @@
+"""From the results of two runs to a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from lab.verdict import Verdict
+from reports.comparison.durations import durations
+from reports.comparison.labs import differences
+from reports.comparison.model import ClauseTurn, Comparison, ScenarioTurn, Side, Turn
+from reports.terminal import all_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lab.record import Finding
+    from reports.model import Results, ScenarioResult
+
+_ORDER: Final = list(Turn)
+_RED: Final = (Verdict.FAILED, Verdict.BROKEN, Verdict.NOT_PROVEN)
+
+
+def compare(old: Results, new: Results) -> Comparison:
+    """Hold `new` against `old`."""
+    return Comparison(
+        old=_side(old),
+        new=_side(new),
+        warnings=list(_warnings(old, new)),
+        scenarios=sorted(_scenarios(old, new), key=lambda each: (each.advisory, _ORDER.index(each.turn))),
+        clauses=list(_clauses(old, new)),
+        lab=list(differences(old, new)),
+        findings_new=_missing(new, old),
+        findings_gone=_missing(old, new),
+        durations=durations(old, new),
+    )
+
+
+def turned(old: Verdict | None, new: Verdict | None) -> Turn | None:
+    """How `new` differs from `old`; None where it does not. No verdict is one of a run that lacks it."""
+    if old is new:
+        return None
+    if old is None:
+        return Turn.NEW_RED if new in _RED else Turn.NEW
+    if new is None:
+        return Turn.GONE
+    if old is Verdict.PASSED and new in _RED:
+        return Turn.RED
+    if new is Verdict.PASSED:
+        return Turn.GREEN
+    return Turn.OTHER
+
+
+def _side(results: Results) -> Side:
+    suite, certification = results.suite, results.certification
+    commit = "unknown" if suite.commit is None else suite.commit[:12]
+    return Side(
+        id=results.run.id,
+        started=results.run.started,
+        seconds=results.run.seconds,
+        lab=str(results.lab.get("name", "")),
+        profile=str(results.profile.get("title", "")),
+        suite=f"{commit}, changed" if suite.dirty else commit,
+        decided=results.answer.decided,
+        proved=results.answer.proved,
+        all_proved=results.answer.all_proved,
+        certifiable=certification.certifiable if certification.certifiable or certification.broken else None,
+    )
+
+
+def _warnings(old: Results, new: Results) -> Iterator[str]:
+    """What makes the two hard to compare."""
+    if old.run.id == new.run.id:
+        yield "both are the same run"
+    elif new.run.started < old.run.started:
+        yield "the run taken for the new one is the older"
+    for what in ("lab", "profile"):
+        names = [str(getattr(results, what).get("name", "")) for results in (old, new)]
+        if names[0] != names[1]:
+            yield f"another {what}: {names[0]}, then {names[1]}"
+    for word, results in (("old", old), ("new", new)):
+        if results.run.interrupted:
+            yield f"the {word} run was interrupted"
+        if results.run.faults:
+            yield f"the lab of the {word} run was broken on purpose: {', '.join(results.run.faults)}"
+        for problem in results.run.problems:
+            yield f"problem of the {word} run: {problem}"
+
+
+def _scenarios(old: Results, new: Results) -> Iterator[ScenarioTurn]:
+    before = {scenario.id: scenario for scenario in old.scenarios}
+    after = {scenario.id: scenario for scenario in new.scenarios}
+    for identifier in before | after:
+        was, now = before.get(identifier), after.get(identifier)
+        turn = turned(was.verdict if was else None, now.verdict if now else None)
+        told = now or was
+        if turn and told:
+            yield _scenario(told, turn, was, now)
+
+
+def _scenario(
+    told: ScenarioResult, turn: Turn, was: ScenarioResult | None, now: ScenarioResult | None
+) -> ScenarioTurn:
+    return ScenarioTurn(
+        id=told.id,
+        name=told.name,
+        clauses=told.clauses,
+        advisory=told.advisory,
+        turn=turn,
+        old=was.verdict if was else None,
+        new=now.verdict if now else None,
+        reason=now.reason if now else "",
+        owner=now.owner if now else None,
+    )
+
+
+def _clauses(old: Results, new: Results) -> Iterator[ClauseTurn]:
+    before = {clause.id: clause for clause in old.clauses}
+    after = {clause.id: clause for clause in new.clauses}
+    for identifier in after | before:
+        was, now = before.get(identifier), after.get(identifier)
+        turn = turned(was.verdict if was else None, now.verdict if now else None)
+        told = now or was
+        if turn and told:
+            yield ClauseTurn(
+                id=identifier,
+                outcome=told.outcome,
+                advisory=told.advisory,
+                turn=turn,
+                old=was.verdict if was else None,
+                new=now.verdict if now else None,
+                reason=now.reason if now else "",
+            )
+
+
+def _missing(here: Results, there: Results) -> list[Finding]:
+    """The findings of `here` that `there` lacks. What was seen may differ: it names pods and digests."""
+    known = {(finding.title, finding.clause) for finding in all_findings(there)}
+    found = {(finding.title, finding.clause): finding for finding in all_findings(here)}
+    return [finding for key, finding in found.items() if key not in known]
