@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from reports.model import ClauseResult, Evidence, Results, ScenarioResult
 
 # A page of 2,000 scenarios must open at once: its evidence shares so many characters. A piece shows at most
-# the one; where all would have to do with less than the other, the page names the files and shows none.
+# the one. Where all would have to do with less than the other the page is brief: it shows no evidence, names
+# only that of scenarios that did not pass, and tells of an operation no more than its name.
 PAGE_BUDGET: Final = 3_000_000
 LONGEST_EXCERPT: Final = 12_000
 SHORTEST_EXCERPT: Final = 400
@@ -55,6 +57,7 @@ def write(results: Results, folder: Path, name: str) -> None:
         "index.html",
         filters={
             "size": _size,
+            "folder": lambda file: f"{PurePosixPath(file).parent}/",
             "findings": all_findings,
             "pretty": _pretty,
             "effect": effect,
@@ -109,7 +112,7 @@ class Excerpts:
     def __init__(self, folder: Path, pieces: int) -> None:
         self._folder = folder
         share = PAGE_BUDGET // max(1, pieces)
-        self.names_only = share < SHORTEST_EXCERPT
+        self.brief = share < SHORTEST_EXCERPT
         self._limit = min(LONGEST_EXCERPT, share)
 
     def __call__(self, evidence: Evidence) -> Excerpt:

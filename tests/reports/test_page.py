@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
+import json
 import re
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +22,8 @@ from reports.events import Finished, Planned, SessionChanged, Started
 from reports.evidence import EvidenceStore
 from reports.model import Results, ScenarioResult, SessionFacts, StepResult
 from reports.run import Run
+from reports.sensitivity import Sensitivity
+from reports.timeline import timeline
 from tests.reports.visible import visible
 
 if TYPE_CHECKING:
@@ -114,6 +120,55 @@ def test_it_says_all_that_a_stranger_asks(html: str) -> None:
     assert "Failed it hung Looked at looked Before before After after" in text
 
 
+def test_it_begins_with_whether_it_may_be_certified_and_why_not(html: str) -> None:
+    text = visible(html)
+    assert text.index("Not certified.") < text.index("1 of 4 scenarios proved.") < text.index("Lab")
+    assert "The run came to its end, and nothing disturbed it : it ended with exit code 1" in text
+
+
+def test_it_is_in_the_language_that_is_chosen_and_in_no_other(html: str) -> None:
+    chinese = visible(html, "zh")
+    assert "4 个场景中 1 个得到证明。" in chinese
+    assert "RuntimeClass 为 kata 的未加密 nginx pod 处于 Running 1/1" in chinese
+    assert "scenarios proved" not in chinese
+    assert "得到证明" not in visible(html)
+    # The choice needs no script.
+    style = html.split("<style>")[1].split("</style>", maxsplit=1)[0]
+    assert "#chinese:checked ~ main .en { display: none; }" in style
+
+
+def test_the_policy_lets_only_its_own_style_and_script_in(html: str) -> None:
+    for kind in ("style", "script"):
+        own = html.split(f"<{kind}>")[1].split(f"</{kind}>", maxsplit=1)[0]
+        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in html.replace("&#39;", "'")
+    assert not re.search(r"<[^>]* (?:style|on\w+)=", html)
+
+
+def test_the_timeline_has_a_lane_for_what_overlaps(tmp_path: Path) -> None:
+    results = _results(tmp_path, number=3)
+    start = results.run.started
+    for scenario, (offset, seconds) in zip(results.scenarios, [(0, 10), (5, 10), (10, 5)], strict=True):
+        scenario.started, scenario.seconds = start + timedelta(seconds=offset), seconds
+    results.run.finished = start + timedelta(seconds=20)
+    told = timeline(results)
+    assert [[bar.id for bar in lane.bars] for lane in told.lanes] == [["f::s0", "f::s2"], ["f::s1"]]
+    first = told.lanes[0].bars[1]
+    assert (first.x, first.width) == (told.width // 2, told.width // 4)
+
+
+def test_sensitivity_leaves_out_what_is_red_without_a_fault(tmp_path: Path) -> None:
+    assert Sensitivity(tmp_path)("f::s") is None
+    for name, fault, verdicts in (
+        ("a", "no fault", {"f::advice": "failed"}),
+        ("b", "no-key", {"f::advice": "failed", "f::s": "failed", "f::t": "not proven"}),
+    ):
+        row = {"fault": fault, "expected": {"breaks": "the key"}, "verdicts": verdicts}
+        (tmp_path / f"{name}.json").write_text(json.dumps(row))
+    known = Sensitivity(tmp_path)
+    assert [known(name) for name in ("f::s", "f::t", "f::advice")] == [{"no-key": "the key"}, {}, {}]
+
+
 def test_it_shows_what_it_was_given_as_text(html: str) -> None:
     assert HOSTILE not in html
     assert "a &lt;lab&gt;" in html
@@ -127,6 +182,19 @@ def test_every_link_leads_somewhere(html: str, tmp_path: Path) -> None:
             assert target[1:] in ids
         elif target.startswith("evidence/"):
             assert (tmp_path / target).is_file()
+
+
+def test_a_page_of_very_many_pieces_only_names_what_did_not_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page, "PAGE_BUDGET", 5_000)
+    page.write(_results(tmp_path, number=20), tmp_path, "index.html")
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert 'href="evidence/f-s0/"' in text  # passed: its folder
+    assert 'href="evidence/f-s1/001-output.txt"' in text
+    assert "the end" not in text
+    assert "it hung" in visible(text)
+    assert visible(text).count("Borrowed, and given back 4") == 1
 
 
 def test_many_scenarios_with_much_evidence_stay_quick(tmp_path: Path) -> None:
