@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # The property of a pytest report that names its scenario.
 PAGE: Final = "index.html"
 PROPERTY: Final = "scenario"
+# Something is broken or not proven, and nothing failed: look at lab or suite. pytest's own codes end at 5.
+NOTHING_FAILED: Final = 6
 # How often the journals of xdist workers are read, in seconds: as fast as a person sees.
 _READING: Final = 0.2
 _PHASES: Final = ("setup", "call", "teardown")
@@ -136,12 +138,16 @@ class Publisher:
         self._display.end(results, os.path.relpath(self.folder.latest / PAGE))
 
     def _exit_code(self, pytest_says: int) -> int:
-        """0 only when all that was selected is proved; what pytest says of usage and interruptions stays."""
+        """0 only when all that was selected is proved, 1 only when something says that the product failed.
+
+        What pytest says of usage and interruptions stays.
+        """
         if pytest_says not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return pytest_says
-        proved = self.run.all_proved() and not self._other_failures and not self.run.problems
-        proved = proved and not self.run.faults
-        return int(pytest.ExitCode.OK if proved else pytest.ExitCode.TESTS_FAILED)
+        if self.run.failed() or self._other_failures or self.run.faults:
+            return int(pytest.ExitCode.TESTS_FAILED)
+        proved = self.run.all_proved() and not self.run.problems
+        return int(pytest.ExitCode.OK) if proved else NOTHING_FAILED
 
 
 class WorkerJournals:

@@ -120,6 +120,12 @@ class Run:
             scenario.verdict is Verdict.PASSED for scenario in scenarios if scenario.decides
         )
 
+    def failed(self) -> bool:
+        """Whether the product failed in a scenario that decides."""
+        return any(
+            scenario.verdict is Verdict.FAILED for scenario in self.scenarios.values() if scenario.decides
+        )
+
     def results(
         self,
         *,

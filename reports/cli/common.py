@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Final, TextIO
 from lab.printable import printable
 from reports.certificate.archive import unpack
 from reports.certificate.files import RESULTS
-from reports.certificate.refusal import Mistake
+from reports.certificate.reading import results_in
+from reports.certificate.refusal import Mistake, Refusal
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
+
+    from reports.model import Results
 
 ARCHIVE: Final = ".tar.gz"
 
@@ -51,6 +54,15 @@ def run_or_archive(path: Path) -> Iterator[Path]:
         raise Mistake(f"archive {path}: there is no such file")
     with tempfile.TemporaryDirectory(prefix="run-") as temporary:
         yield unpack(path, Path(temporary))
+
+
+def results_of(path: Path) -> Results:
+    """The results of a run or an archive, which may be a stranger's. Raises Refusal, Mistake, naming it."""
+    with run_or_archive(path) as run:
+        try:
+            return results_in(run / RESULTS)
+        except Refusal as refusal:
+            raise Refusal(f"run {path}: {refusal}") from None
 
 
 def add_signing_key(parser: argparse.ArgumentParser) -> None:

@@ -6,18 +6,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports.certificate.files import RESULTS
-from reports.certificate.reading import results_in
-from reports.certificate.refusal import Mistake, Refusal
-from reports.cli.common import run_or_archive, say
+from reports.certificate.refusal import Mistake
+from reports.cli.common import results_of, say
 from reports.comparison import page
 from reports.comparison.compare import compare
 from reports.comparison.words import text
 
 if TYPE_CHECKING:
     import argparse
-
-    from reports.model import Results
 
 
 def add(commands: Any) -> None:
@@ -31,7 +27,7 @@ def add(commands: Any) -> None:
 
 
 def _compare(chosen: argparse.Namespace) -> int:
-    comparison = compare(_results(chosen.old), _results(chosen.new))
+    comparison = compare(results_of(chosen.old), results_of(chosen.new))
     if chosen.html:
         try:
             page.write(comparison, chosen.html)
@@ -42,12 +38,3 @@ def _compare(chosen: argparse.Namespace) -> int:
     else:
         say(text(comparison))
     return 1 if comparison.worse else 0
-
-
-def _results(path: Path) -> Results:
-    """The results of a run, which may be a stranger's. Raises Refusal and Mistake, which name the run."""
-    with run_or_archive(path) as run:
-        try:
-            return results_in(run / RESULTS)
-        except Refusal as refusal:
-            raise Refusal(f"run {path}: {refusal}") from None

@@ -58,7 +58,7 @@ def test_advice_that_does_not_hold_is_a_finding_everywhere_and_a_cause_nowhere(s
 def test_advice_alone_proves_nothing(suite: Suite) -> None:
     suite.write(ADVICE)
     left = suite.run("-k", "advice")
-    assert left.exit_code == 1
+    assert left.exit_code == 6
     assert "Nothing is proved: no selected scenario decides." in left.output
 
 

@@ -203,7 +203,7 @@ Feature: One machine
 def test_not_applicable_is_allowed_but_alone_proves_nothing(suite: Suite) -> None:
     suite.write(OK + "\n  Scenario: s\n    Given the platform lacks it\n", STEPS)
     assert suite.run().exit_code == 0
-    assert suite.run("-k", "not holds").exit_code == 1
+    assert suite.run("-k", "not holds").exit_code == 6
 
 
 def test_not_proven_is_not_exit_0_and_advisory_clauses_decide_nothing(suite: Suite) -> None:
@@ -214,7 +214,7 @@ def test_not_proven_is_not_exit_0_and_advisory_clauses_decide_nothing(suite: Sui
         STEPS,
     )
     left = suite.run()
-    assert left.exit_code == 1
+    assert left.exit_code == 6
     assert not left.results.answer.all_proved
 
     left = suite.run("-k", "not unproved")

@@ -1,0 +1,1 @@
+"""Runs over time: what each clause did, which scenarios are left to chance, and which runs to keep."""
