@@ -16,6 +16,7 @@ from allure_commons.model2 import Label, Status, StatusDetails, TestResult, Test
 from allure_commons.types import AttachmentType, LabelType
 
 from lab.verdict import Verdict
+from reports.allure_about import links, severity
 from reports.evidence import JSON, TEXT
 from reports.ledger import effect, told
 from reports.triage import sentence
@@ -145,14 +146,22 @@ def describe(result: TestResult, scenario: ScenarioResult) -> None:
         if scenario.reason
         else None
     )
-    own = {LabelType.FEATURE, LabelType.SUITE, LabelType.PARENT_SUITE, LabelType.SUB_SUITE}
+    own = {
+        LabelType.SEVERITY,
+        LabelType.FEATURE,
+        LabelType.SUITE,
+        LabelType.PARENT_SUITE,
+        LabelType.SUB_SUITE,
+    }
     labels = [label for label in result.labels if label.name not in own]
     labels += [Label(LabelType.FEATURE, scenario.feature), Label(LabelType.SUITE, scenario.feature)]
     tags = {label.value for label in labels if label.name == LabelType.TAG}
     if scenario.advisory:
-        labels += [Label(LabelType.TAG, "advisory"), Label(LabelType.SEVERITY, "trivial")]
+        labels.append(Label(LabelType.TAG, "advisory"))
+    labels.append(severity(scenario))
     labels += [Label(LabelType.TAG, clause) for clause in scenario.clauses if clause not in tags]
     result.labels = labels
+    result.links = links(scenario)
 
 
 def _tells(fixture: Any) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from reports import junit, page, suite
+from reports.allure_about import write_about
 from reports.allure_results import complete_allure
 from reports.clauses import Catalogue
 from reports.events import JournalReader
@@ -132,6 +133,7 @@ class Publisher:
             suite=self._suite,
         )
         complete_allure(self.folder.allure, results.scenarios)
+        write_about(self.folder.allure, results)
         write(results, self.folder.path)
         self.folder.drop_journals()
         self.folder.publish()

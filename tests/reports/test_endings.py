@@ -181,6 +181,9 @@ def test_workers_leave_what_one_process_leaves(suite: Suite) -> None:
         assert left.results.versions["kubernetes"] == "v1.24.0"
         assert left.results.answer.ledger.changed == 1
         assert len(allure(left)) == 4
+    histories = [sorted(entry["historyId"] for entry in allure(left).values()) for left in (parallel, single)]
+    assert histories[0] == histories[1]
+    for left in (parallel, single):
         assert left.scenario("one").evidence[0].step == 1
         assert "waiting for the pod: 31 s, 20 s left, last seen: Pending" in left.output
         assert [path.name for path in left.folder.iterdir() if path.name.startswith(".")] == []
