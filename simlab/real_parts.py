@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 # Variable -> what its path must be.
-_PROGRAMS: Final = {"SSHD": "OpenSSH's sshd"}
+_PROGRAMS: Final = {"SSHD": "OpenSSH's sshd", "SIMPLE_KBS": "the server of simple-kbs"}
 VARIABLES: Final = tuple(_PROGRAMS)
 
 
@@ -27,16 +27,22 @@ class RealParts:
     """The programs that were named; None where the lab's own stays."""
 
     sshd: Path | None = None
+    simple_kbs: Path | None = None
 
     def told(self) -> Iterator[str]:
         """Say each real part in a few words, for the lab file and so for reports."""
         if self.sshd:
             yield f"OpenSSH's sshd ({self.sshd})"
+        if self.simple_kbs:
+            yield f"simple-kbs ({self.simple_kbs})"
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> RealParts:
     """Return the parts that `environ` names; an empty variable counts as none. Raises RealPartError."""
-    return RealParts(sshd=_program(environ, "SSHD"))
+    return RealParts(
+        sshd=_program(environ, "SSHD"),
+        simple_kbs=_program(environ, "SIMPLE_KBS"),
+    )
 
 
 def _program(environ: Mapping[str, str], variable: str) -> Path | None:

@@ -217,6 +217,7 @@ class Lab:
             port_accepts("127.0.0.1", addresses.KBS_PORT),
             env=compose.server_environment(),
             cwd=lab.kbs,
+            real=self._parts.simple_kbs,
         )
         port = addresses.KBS_PORT
         return self._container(
@@ -257,12 +258,13 @@ class Lab:
         env: dict[str, str] | None = None,
         cwd: Path | None = None,
         fds: tuple[int, ...] = (),
+        real: Path | None = None,
     ) -> Spec:
-        """Return a service that is a module of ours, or a stand-in for it with the same arguments."""
+        """Return a service that is a module of ours, or with its arguments a stand-in or the real program."""
         program, *options = arguments
         if self._fault and name in self._fault.stand_ins:
-            program, options = _STAND_IN, [str(self._layout.root), name, *options]
-        argv = [sys.executable, "-m", program, *options]
+            program, options, real = _STAND_IN, [str(self._layout.root), name, *options], None
+        argv = [str(real), *options] if real else [sys.executable, "-m", program, *options]
         return Spec(name, lambda: argv, ready, env=env or {}, cwd=cwd, fds=fds)
 
     def _add(self, service: Service) -> None:

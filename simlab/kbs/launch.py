@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from simlab.kbs import rust, strict_base64
-from simlab.sev.amd import TruncatedSignatureError
+from simlab.sev.amd import ForgedVendorSignatureError, TruncatedSignatureError
 from simlab.sev.chain import Chain
 from simlab.sev.errors import FormatError, SignatureError, TruncatedError, UnknownVersionError
 from simlab.sev.keys import Usage
@@ -26,6 +26,7 @@ _SMALL_KEY: Final = 2048
 _CUT_SHORT: Final = "failed to fill whole buffer"
 _INVALID_DATA: Final = "invalid data"
 _INVALID_INPUT: Final = "invalid input parameter"
+_NOT_FOUND: Final = "entity not found"
 
 
 class LaunchError(Exception):
@@ -46,8 +47,7 @@ def start(policy: int, chain: str) -> tuple[Launch, Owner]:
     try:
         return owner.start(certificates.verify()), owner
     except FormatError as error:
-        text = f"Failed to verify cert chain: {_INVALID_INPUT}"
-        raise rust.unwrap_panic(text, "src/sev_tools.rs:26:10") from error
+        raise _unverified(error) from error
 
 
 def _read_chain(data: bytes) -> Chain:
@@ -64,24 +64,33 @@ def _read_chain(data: bytes) -> Chain:
     raise LaunchError(f"Cert Chain not formatted correctly: {reason}")
 
 
+def _unverified(error: FormatError) -> rust.PanicError:
+    """Return the panic of a chain that does not verify.
+
+    The `sev` crate 0.3.0 has a word of its own for an ARK's signature that does not fit, and none for those
+    of a SEV certificate, of which another may (src/certs/crypto.rs, src/certs/sev/cert/mod.rs).
+    """
+    reason = _NOT_FOUND if isinstance(error, ForgedVendorSignatureError) else _INVALID_INPUT
+    return rust.unwrap_panic(f"Failed to verify cert chain: {reason}", "src/sev_tools.rs:26:10")
+
+
 def _without_signature(error: TruncatedSignatureError) -> str:
     """Return what becomes of a chain that ends inside of an AMD certificate's signature.
 
     The `sev` crate 0.3.0 (src/certs/ca/cert/v1.rs) puts the signature of Naples' ARK in its place, for every
     certificate. That one has 256 bytes: it panics where 512 are needed, does not verify where it is the
-    ARK's, and leaves the reader at the signature's beginning, where the ARK is then looked for, where it is
-    the ASK's.
+    ARK's, and leaves nothing to read an ARK from where it is the ASK's. (Rust's reader was at the signature's
+    beginning then, before its 1.80.)
     """
     certificate = error.certificate
     if certificate.bits != _SMALL_KEY:
         raise rust.PanicError(
-            "source slice length (256) does not match destination slice length (512)",
-            "sev-0.3.0/src/certs/ca/cert/v1.rs:150:39",
+            "copy_from_slice: source slice length (256) does not match destination slice length (512)",
+            rust.library("sev-0.3.0/src/certs/ca/cert/v1.rs:150:39"),
         )
     if certificate.usage == Usage.ARK:
-        text = f"Failed to verify cert chain: {_INVALID_INPUT}"
-        raise rust.unwrap_panic(text, "src/sev_tools.rs:26:10")
-    return _INVALID_DATA if error.missing_from >= 4 else _CUT_SHORT
+        raise _unverified(ForgedVendorSignatureError("the signature of Naples' ARK"))
+    return _CUT_SHORT
 
 
 def verify(connection: Connection, measurement: str, owner: Owner) -> Verified:
@@ -94,7 +103,8 @@ def verify(connection: Connection, measurement: str, owner: Owner) -> Verified:
     try:
         decoded = Measurement.decode(data)
     except FormatError as error:
-        raise rust.unwrap_panic(_CUT_SHORT, "src/sev_tools.rs:53:81") from error
+        text = f'Error {{ kind: UnexpectedEof, message: "{_CUT_SHORT}" }}'
+        raise rust.unwrap_panic(text, "src/sev_tools.rs:53:79") from error
     version = (connection.fw_api_major, connection.fw_api_minor, connection.fw_build_id)
     try:
         return owner.verify(digest, bytes(number & 0xFF for number in version), decoded)
@@ -113,7 +123,8 @@ def encrypt(payload: bytes, symkey: str) -> tuple[str, str]:
         raise LaunchError(str(error)) from error
     if len(key) != _GCM_KEY_SIZE:
         raise rust.PanicError(
-            f"assertion failed: `(left == right)`\n  left: `{len(key)}`,\n right: `32`", "src/crypto.rs:15:13"
+            f"assertion `left == right` failed\n  left: {len(key)}\n right: {_GCM_KEY_SIZE}",
+            rust.library("generic-array-0.14.6/src/lib.rs:565:9"),
         )
     iv = os.urandom(_IV_SIZE)
     return strict_base64.encode(AESGCM(key).encrypt(iv, payload, None)), strict_base64.encode(iv)

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pymysql
 
+from simlab.kbs.rust import PanicError, library
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -151,18 +153,21 @@ class Pool:
 
 
 def text(row: Sequence[Any], column: int) -> str:
-    """Return a column as a string. Raises DatabaseError for NULL and for numbers."""
+    """Return a column as a string. Raises DatabaseError for NULL, and PanicError for numbers."""
     value = row[column]
     if isinstance(value, str):
         return value
-    raise _undecodable(column, value, "alloc::string::String", "VARCHAR")
+    raise _undecodable(column, value, 31)
 
 
 def integer(row: Sequence[Any], column: int, bits: int) -> int:
-    """Return a column as a signed integer. Raises DatabaseError for NULL, strings, and what is too large."""
+    """Return a column as a signed integer.
+
+    Raises DatabaseError for NULL and what is too large, and PanicError for strings.
+    """
     value = row[column]
     if type(value) is not int:
-        raise _undecodable(column, value, f"i{bits}", "INT" if bits == 32 else "BIGINT")
+        raise _undecodable(column, value, 24 if bits == 32 else 25)
     if not -(1 << (bits - 1)) <= value < 1 << (bits - 1):
         raise DatabaseError(
             f"error occurred while decoding column {column}: out of range integral type conversion attempted"
@@ -170,13 +175,13 @@ def integer(row: Sequence[Any], column: int, bits: int) -> int:
     return value
 
 
-def _undecodable(column: int, value: object, rust_type: str, sql_type: str) -> DatabaseError:
-    reason = (
-        "unexpected null; try decoding as an `Option`"
-        if value is None
-        else f"mismatched types; Rust type `{rust_type}` (as SQL type `{sql_type}`) is not compatible"
+def _undecodable(column: int, value: object, line: int) -> Exception:
+    """Return what becomes of NULL, and of another type: sqlx cannot name the one that it wants of "any"."""
+    if value is not None:
+        return PanicError("not implemented", library(f"sqlx-core-0.5.13/src/any/types.rs:{line}:1"))
+    return DatabaseError(
+        f"error occurred while decoding column {column}: unexpected null; try decoding as an `Option`"
     )
-    return DatabaseError(f"error occurred while decoding column {column}: {reason}")
 
 
 def _timed_out() -> DatabaseError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from typing import Final
 
@@ -25,7 +26,7 @@ _ESCAPES: Final = {
 class PanicError(Exception):
     """A panic: the request's task dies, the client's stream is reset, and the server goes on.
 
-    `where` is the line of simple-kbs 0.1.1 that panics.
+    `where` is the line of simple-kbs 0.1.1, or of a library that it is built with, that panics.
     """
 
     def __init__(self, message: str, where: str) -> None:
@@ -33,17 +34,28 @@ class PanicError(Exception):
         self.where = where
 
     def report(self) -> None:
-        """Say on stderr what Rust's panic handler says."""
-        sys.stderr.write(
-            f"thread 'tokio-runtime-worker' panicked at '{self}', {self.where}\n"
-            "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n"
-        )
+        """Say on stderr what the panic handler says, of Rust 1.95: the Dockerfile asks for the newest 1.x."""
+        thread = threading.get_native_id()
+        text = f"\nthread 'tokio-runtime-worker' ({thread}) panicked at {self.where}:\n{self}\n"
+        if not _noted.is_set():
+            text += "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n"
+            _noted.set()
+        sys.stderr.write(text)
         sys.stderr.flush()
 
 
+_noted: Final = threading.Event()
+
+
 def unwrap_panic(error: object, where: str) -> PanicError:
-    """Return the panic of an `unwrap()` on an error."""
-    return PanicError(f"called `Result::unwrap()` on an `Err` value: {error}", where)
+    """Return the panic of an `unwrap()` on an error, which Rust shows as `debug` has it, or as its text."""
+    shown = getattr(error, "debug", error)
+    return PanicError(f"called `Result::unwrap()` on an `Err` value: {shown}", where)
+
+
+def library(path: str) -> str:
+    """Return where a library's source is in simple-kbs' container: `CRATE-VERSION/src/FILE:LINE:COLUMN`."""
+    return f"/usr/local/cargo/registry/src/index.crates.io-1949cf8c6b5b557f/{path}"
 
 
 class _Formatter(logging.Formatter):
@@ -80,6 +92,12 @@ def logger(module: str | None = None) -> logging.Logger:
 def debug(value: str) -> str:
     """Return a string as Rust's `{:?}` prints it."""
     return '"' + "".join(_debug_character(character) for character in value) + '"'
+
+
+def debug_char(character: str) -> str:
+    """Return a character as Rust's `{:?}` prints it."""
+    shown = {"'": "\\'", '"': '"'}.get(character) or _debug_character(character)
+    return f"'{shown}'"
 
 
 def _debug_character(character: str) -> str:

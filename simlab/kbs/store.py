@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from simlab.kbs import strict_base64
 from simlab.kbs.connection import Connection
-from simlab.kbs.policy import JsonError, Policy, number_list, string_list
+from simlab.kbs.policy import Policy
 from simlab.kbs.pool import DatabaseError, Pool, integer, text
+from simlab.kbs.serde import JsonError, number_list, string_list
 
 if TYPE_CHECKING:
     import threading

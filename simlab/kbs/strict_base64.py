@@ -15,7 +15,11 @@ _PAD: Final = ord("=")
 
 
 class Base64Error(ValueError):
-    """The text is not base64; the message is the crate's."""
+    """The text is not base64; the message is the crate's, and so is `debug`, for a panic."""
+
+    def __init__(self, message: str, debug: str) -> None:
+        super().__init__(message)
+        self.debug = debug
 
 
 def encode(data: bytes) -> str:
@@ -30,7 +34,10 @@ def decode(text: str) -> bytes:
     symbols = data[: _check_symbols(data)]
     spare_bits = {0: 0, 2: 4, 3: 2}[len(symbols) % 4]
     if spare_bits and _VALUES[symbols[-1]] & ((1 << spare_bits) - 1):
-        raise Base64Error(f"Invalid last symbol {symbols[-1]}, offset {len(symbols) - 1}.")
+        last, offset = symbols[-1], len(symbols) - 1
+        raise Base64Error(
+            f"Invalid last symbol {last}, offset {offset}.", f"InvalidLastSymbol({offset}, {last})"
+        )
     return base64.b64decode(symbols + b"=" * (-len(symbols) % 4))
 
 
@@ -38,8 +45,8 @@ def _check_length(data: bytes) -> None:
     if len(data) % 4 != 1:
         return
     if data[-1] != _PAD and data[-1] not in _VALUES:
-        raise Base64Error(f"Invalid byte {data[-1]}, offset {len(data) - 1}.")
-    raise Base64Error("Encoded text cannot have a 6-bit remainder.")
+        raise _invalid_byte(len(data) - 1, data[-1])
+    raise Base64Error("Encoded text cannot have a 6-bit remainder.", "InvalidLength")
 
 
 def _check_symbols(data: bytes) -> int:
@@ -50,5 +57,9 @@ def _check_symbols(data: bytes) -> int:
         padding_fits = offset % 4 >= 2 and len(data) - offset <= 4 - offset % 4
         if byte == _PAD and padding_fits and not data[offset:].strip(b"="):
             return offset
-        raise Base64Error(f"Invalid byte {byte}, offset {offset}.")
+        raise _invalid_byte(offset, byte)
     return len(data)
+
+
+def _invalid_byte(offset: int, byte: int) -> Base64Error:
+    return Base64Error(f"Invalid byte {byte}, offset {offset}.", f"InvalidByte({offset}, {byte})")

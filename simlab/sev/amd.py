@@ -28,6 +28,10 @@ class TruncatedSignatureError(TruncatedError):
         """How many bytes of the signature there are."""
 
 
+class ForgedVendorSignatureError(SignatureError):
+    """The certificate names the ARK as its issuer, and the signature is not the ARK's."""
+
+
 @dataclass(frozen=True)
 class AmdCertificate:
     """An ARK or ASK: `body` is what the signature covers."""
@@ -125,4 +129,7 @@ class AmdCertificate:
             raise SignatureError("the certificate names another issuer")
         if self.bits != issuer.bits:
             raise SignatureError("issuer and certificate use different hashes")
-        signing.verify(issuer.issuer_key(), self.body, self.signature)
+        try:
+            signing.verify(issuer.issuer_key(), self.body, self.signature)
+        except SignatureError as error:
+            raise ForgedVendorSignatureError(str(error)) from error

@@ -16,11 +16,15 @@ def test_without_a_variable_every_part_is_the_labs_own() -> None:
     assert list(real_parts.from_environment({"SSHD": ""}).told()) == []
 
 
-def test_a_part_that_is_named_is_told() -> None:
-    assert list(real_parts.from_environment({"SSHD": "/bin/sh"}).told()) == ["OpenSSH's sshd (/bin/sh)"]
+def test_the_parts_that_are_named_are_told() -> None:
+    named = {"SSHD": "/bin/sh", "SIMPLE_KBS": "/bin/cat"}
+    assert list(real_parts.from_environment(named).told()) == [
+        "OpenSSH's sshd (/bin/sh)",
+        "simple-kbs (/bin/cat)",
+    ]
 
 
-@pytest.mark.parametrize("variable", ["SSHD"])
+@pytest.mark.parametrize("variable", ["SSHD", "SIMPLE_KBS"])
 @pytest.mark.parametrize("wrong", ["sshd", "/no/such/program", "/", "plain"])
 def test_what_is_no_program_is_refused_by_the_variables_name(
     variable: str, wrong: str, tmp_path: Path

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 import random
+import re
 import socket
 import subprocess
 import sys
@@ -20,7 +21,7 @@ import grpc
 import pymysql
 import pytest
 
-from simlab import database
+from simlab import database, real_parts
 from simlab.kbs.keybroker_pb2 import (
     BundleRequest,
     BundleResponse,
@@ -41,6 +42,11 @@ if TYPE_CHECKING:
 PATIENCE = 60.0
 STOCK_POLICY = """{"allowed_digests": [], "allowed_policies": [], "min_fw_api_major": 0,
 "min_fw_api_minor": 0, "allowed_build_ids": []}"""
+# As Rust 1.95 writes it; its backtrace is off, and the note about that comes once a process.
+_PANIC = re.compile(
+    r"^\nthread 'tokio-runtime-worker' \(\d+\) panicked at (.+):\n((?:.+\n)+?)(?=\[|note: |\n|\Z)",
+    re.MULTILINE,
+)
 
 
 def free_port() -> int:
@@ -131,7 +137,14 @@ def environment(port: int) -> dict[str, str]:
         "KBS_DB_PW": "kbspassword",
         "KBS_DB": "simple_kbs",
         "RUST_LOG": "debug",
+        "RUST_BACKTRACE": "0",
     }
+
+
+def _program() -> list[str]:
+    """The real server where one is named: what these tests say holds for both."""
+    real = real_parts.from_environment().simple_kbs
+    return [str(real)] if real else [sys.executable, "-m", "simlab.kbs"]
 
 
 class Kbs:
@@ -148,7 +161,7 @@ class Kbs:
     def start(self) -> None:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "simlab.kbs", f"--grpc_sock=127.0.0.1:{self.port}"],
+                [*_program(), f"--grpc_sock=127.0.0.1:{self.port}"],
                 cwd=self.folder,
                 env=self._environment,
                 stderr=log,
@@ -177,6 +190,11 @@ class Kbs:
     @property
     def log(self) -> str:
         return self._log.read_text()
+
+    @property
+    def panics(self) -> list[tuple[str, str]]:
+        """Where each panic was, and what it said."""
+        return [(where, text.rstrip("\n")) for where, text in _PANIC.findall(self.log)]
 
     def _listens(self) -> bool:
         try:
