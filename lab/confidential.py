@@ -163,6 +163,19 @@ class ConfidentialPods:
             final=final,
         )
 
+    def require_running(self, pod: Pod, owner: str) -> None:
+        """Wait until a pod runs whose running is the business of the clause `owner`.
+
+        Raises NotProven where it does not; and where it is to be an SEV guest, and the cluster says that it
+        runs while no such guest is on the host.
+        """
+        self._workloads.require_running(pod, owner)
+        if pod.uid in self._configurations:
+            try:
+                self.launch_of(pod)
+            except AssertionError as missing:
+                raise NotProven(f"the pod is said to be Running, and {missing}", owner=owner) from None
+
     def launch_of(self, pod: Pod) -> Launch:
         """Measure a pod's launch from its live QEMU process, once. Raises AssertionError without one."""
         if pod.uid not in self._launches:
@@ -190,7 +203,7 @@ class ConfidentialPods:
         Raises NotProven where the pod does not run.
         """
         pod = self.start(configuration)
-        self._workloads.require_running(pod, "K-1.5")
+        self.require_running(pod, "K-1.5")
         launch = self.launch_of(pod)
         self._workloads.stop(pod)
         return launch

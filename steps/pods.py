@@ -121,11 +121,10 @@ def configure_own(
 
 
 @given("a running encrypted busybox with the online KBC, whose launch digest is known", target_fixture="pod")
-def run_online(confidential_pods: ConfidentialPods, workloads: Workloads) -> Pod:
+def run_online(confidential_pods: ConfidentialPods) -> Pod:
     """Precondition: clause K-1.5 owns the fact."""
     pod = confidential_pods.start(confidential_pods.configure("online"))
-    workloads.require_running(pod, "K-1.5")
-    confidential_pods.launch_of(pod)
+    confidential_pods.require_running(pod, "K-1.5")
     return pod
 
 
@@ -143,16 +142,16 @@ def require_no_refusal_by_policy(workloads: Workloads, pod: Pod, owner: str) -> 
 
 
 @then(parsers.parse("the pod is Running, which {owner} proves"))
-def require_running(workloads: Workloads, pod: Pod, owner: str) -> None:
+def require_running(confidential_pods: ConfidentialPods, pod: Pod, owner: str) -> None:
     """Running and ready, where that is another scenario's business: a precondition, or the control."""
-    workloads.require_running(pod, owner)
+    confidential_pods.require_running(pod, owner)
 
 
 @then(parsers.parse("both pods are Running, which {owner} proves"))
-def require_both_running(workloads: Workloads, pods: list[Pod], owner: str) -> None:
+def require_both_running(confidential_pods: ConfidentialPods, pods: list[Pod], owner: str) -> None:
     """Running and ready, one as the other."""
     for pod in pods:
-        workloads.require_running(pod, owner)
+        confidential_pods.require_running(pod, owner)
 
 
 @then("the pod is refused at its image, for want of the decryption key")

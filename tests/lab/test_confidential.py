@@ -46,6 +46,45 @@ def requests(monkeypatch: pytest.MonkeyPatch, answers: int, failed: int) -> int:
     return pods.requests_at_run_time(POD)
 
 
+class SaidToRun:
+    """A cluster that says of every pod that it runs."""
+
+    def require_running(self, pod: Pod, owner: str) -> None:
+        pass
+
+
+@pytest.mark.parametrize("measured", [True, False])
+def test_an_sev_pod_that_only_the_cluster_sees_running_is_no_control(
+    monkeypatch: pytest.MonkeyPatch, measured: bool
+) -> None:
+    said, other = cast("Any", SaidToRun()), cast("Any", None)
+    pods = ConfidentialPods(
+        lab=other,
+        profile=other,
+        host=other,
+        launches=other,
+        broker=other,
+        artefacts=other,
+        workloads=said,
+        borrowing=other,
+        record=MemoryRecord(),
+        run="r",
+    )
+
+    def launch_of(_pod: Pod) -> None:
+        assert measured, "no QEMU process runs an SEV guest for the pod p"
+
+    monkeypatch.setattr(pods, "launch_of", launch_of)
+    pods.require_running(POD, "W-3.3")
+    pods._configurations[POD.uid] = other
+    if measured:
+        pods.require_running(POD, "W-3.3")
+        return
+    with pytest.raises(NotProven, match="said to be Running, and no QEMU process") as stopped:
+        pods.require_running(POD, "W-3.3")
+    assert stopped.value.owner == "W-3.3"
+
+
 @pytest.mark.parametrize(
     ("answers", "failed", "more"), [(1, 0, 0), (3, 0, 2), (0, 0, -1), (1, 2, 0), (4, 2, 3)]
 )

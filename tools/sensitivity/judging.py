@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -43,6 +44,14 @@ class Expected:
             features=list(fault.features),
             uncaught=fault.uncaught,
         )
+
+
+def is_current(row: Row, fault: Fault) -> bool:
+    """Whether a row was made with the fault as it is, on no fewer features than it names now."""
+    was, now = dict(row.expected), json.loads(json.dumps(asdict(Expected.of(fault))))
+    ran, wanted = was.pop("features"), now.pop("features")
+    covered = not ran or (bool(wanted) and set(wanted) <= set(ran))
+    return was == now and covered
 
 
 @dataclass(frozen=True)

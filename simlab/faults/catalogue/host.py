@@ -6,7 +6,7 @@ from simlab.faults.acts import on_host
 from simlab.faults.fault import Fault, Kind
 
 # A host in such a state starts pods as any does: the first plain and encrypted ones show it for all.
-FIRST_PODS = ("0", "1", "2", "3", "4_1", "4_2", "4_3")
+FIRST_PODS = ("0", "1", "2", "3", "4_1", "4_2")
 
 FAULTS = (
     Fault(
