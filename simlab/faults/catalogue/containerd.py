@@ -35,7 +35,7 @@ FAULTS = (
         clauses=("C-4.1",),
         cause="cri",
         features=FIRST_PODS,
-        acts=(on_host(f"sed -i '/^disabled_plugins/d; 1i disabled_plugins = [\"cri\"]' {_CONFIGURATION}"),),
+        acts=(on_host(f"sed -i 's/^disabled_plugins = .*/disabled_plugins = [\"cri\"]/' {_CONFIGURATION}"),),
     ),
     Fault(
         name="containerd-configuration-torn",
@@ -43,7 +43,8 @@ FAULTS = (
         breaks="half of containerd's configuration file is there, cut in the middle of a string",
         clauses=("C-4.1",),
         cause="is not TOML",
-        features=FIRST_PODS,
+        # The real one reads it at its start only: what becomes of pods here says nothing.
+        features=("1",),
         acts=(
             on_host(
                 f"line=$(grep -n sandbox_image {_CONFIGURATION} | cut -d: -f1);"
