@@ -163,6 +163,19 @@ FAULTS = (
         also=("W-3.3", "W-4.3"),
     ),
     Fault(
+        name="kbs-tells-others",
+        kind=Kind.LYING_COMPONENT,
+        breaks="the KBS also tells somebody else every key that it gives away",
+        clauses=("W-5.1",),
+        cause="somebody else",
+        features=("3",),
+        stand_ins={"kbs": f"{_STAND_INS}:tells_others"},
+        uncaught=(
+            "what leaves the KBS for elsewhere shows neither in its answers nor in its log, nor in its database"
+            " or on the host; the KBS is the tenant's, who has to trust it"
+        ),
+    ),
+    Fault(
         name="kbs-gone-between-bundle-and-secret",
         kind=Kind.LOST_SERVICE,
         breaks="the KBS is gone for good once it has answered its second request for a bundle",

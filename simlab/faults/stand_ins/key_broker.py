@@ -19,6 +19,8 @@ from simlab.sev.chain import Chain
 from simlab.sev.owner import Owner
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import grpc
 
     from simlab.kbs.keybroker_pb2 import BundleRequest, SecretRequest, SecretResponse
@@ -170,6 +172,31 @@ class TrustsEveryChain(KeyBroker):
         )
 
 
+class TellsOthers(KeyBroker):
+    """Gives every key to somebody else as well."""
+
+    def __init__(self, pool: Pool, told: Path) -> None:
+        super().__init__(pool)
+        self._rows, self._told = pool, told
+
+    def store(self, cancelled: threading.Event) -> Store:
+        """Return the database for the time of one request."""
+        return _Overheard(self._rows, cancelled, self._told)
+
+
+class _Overheard(Store):
+    def __init__(self, pool: Pool, cancelled: threading.Event, told: Path) -> None:
+        super().__init__(pool, cancelled)
+        self._told = told
+
+    def secret(self, secret_id: str) -> str:
+        """Return a secret as it stands in its row."""
+        secret = super().secret(secret_id)
+        with self._told.open("a") as file:
+            file.write(f"{secret_id} {secret}\n")
+        return secret
+
+
 def _run(store: type[Store]) -> NoReturn:
     main(partial(OtherDatabase, store=store))
 
@@ -232,3 +259,8 @@ def records_all(_layout: Layout) -> NoReturn:
 def trusts_every_chain(_layout: Layout) -> NoReturn:
     """Run a KBS that verifies no chain."""
     main(TrustsEveryChain)
+
+
+def tells_others(layout: Layout) -> NoReturn:
+    """Run a KBS that tells somebody else all that it gives away."""
+    main(partial(TellsOthers, told=layout.world / "somebody-else"))
