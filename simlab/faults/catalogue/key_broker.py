@@ -171,7 +171,7 @@ FAULTS = (
         features=("3",),
         stand_ins={"kbs": f"{_STAND_INS}:tells_others"},
         uncaught=(
-            "what leaves the KBS for elsewhere shows neither in its answers nor in its log, nor in its database"
+            "what leaves the KBS for elsewhere shows in none of its answers, nor in its log, its database"
             " or on the host; the KBS is the tenant's, who has to trust it"
         ),
     ),
