@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from lab.errors import LabError
+from lab.errors import LabError, Unreachable
 from lab.verdict import Verdict
 from reports.allure_results import AllureSteps
 from reports.clauses import Catalogue
@@ -145,7 +145,7 @@ class RunRecorder(FactRecorder):
         error = call.excinfo.value
         outcome = judge(error, self.contacts)
         if report.when == "teardown":
-            self._clean_up_failed(call.excinfo, item.config.rootpath)
+            self._clean_up_failed(call.excinfo, outcome.verdict, item.config.rootpath)
             return report
         self._settle(
             Outcome(outcome.verdict, self.redactor(outcome.reason), outcome.owner),
@@ -258,12 +258,21 @@ class RunRecorder(FactRecorder):
         told = hear(kind, text, scenario.evidence, self.folder.path, step)
         return diagnose(told, Rules.read(), clauses=scenario.clauses, owner=scenario.owner)
 
-    def _clean_up_failed(self, info: pytest.ExceptionInfo[BaseException], root: Path) -> None:
-        """A failed clean-up makes a scenario *broken*, but never hides that the product failed."""
+    def _clean_up_failed(
+        self, info: pytest.ExceptionInfo[BaseException], verdict: Verdict, root: Path
+    ) -> None:
+        """A failed clean-up makes a scenario *broken*, but never hides that the product failed.
+
+        What was lost before the scenario began explains both that it is not proven and that nothing can be
+        given back: one loss is one cause.
+        """
         scenario = self.current
         if scenario is None:
             return
         scenario.cleanup = self.redactor(one_line(info.value))
+        lost_before = isinstance(info.value, Unreachable) and verdict is Verdict.NOT_PROVEN
+        if lost_before and scenario.verdict is Verdict.NOT_PROVEN:
+            return
         if scenario.verdict not in (Verdict.FAILED, Verdict.BROKEN):
             scenario.verdict = Verdict.BROKEN
             scenario.reason = f"clean-up: {scenario.cleanup}"

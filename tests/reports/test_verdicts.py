@@ -341,6 +341,29 @@ def test_a_host_that_is_lost_breaks_one_scenario(suite: Suite) -> None:
     assert left.scenario("three").reason == "lost on the way: host: connection refused"
 
 
+def test_a_clean_up_that_meets_the_same_loss_is_no_second_cause(suite: Suite) -> None:
+    scenario = "\n  Scenario: {}\n    Given something is lent\n    When the host is asked\n"
+    suite.write(
+        "Feature: f\n\n  Scenario: zero\n    Given the host answers\n"
+        + "".join(scenario.format(name) for name in ("one", "two")),
+        CONTACT
+        + """
+@pytest.fixture
+def lent():
+    yield
+    raise Unreachable("host", "connection refused; not given back")
+
+@given("something is lent")
+def _(lent):
+    pass
+""",
+    )
+    left = suite.run()
+    assert list(left.verdicts().values()) == [Verdict.PASSED, Verdict.BROKEN, Verdict.NOT_PROVEN]
+    assert left.scenario("two").reason == "lost on the way: host: connection refused"
+    assert left.scenario("two").cleanup == "host: connection refused; not given back"
+
+
 def test_a_feature_that_cannot_be_read_is_told(suite: Suite) -> None:
     suite.write(OK)
     suite.add_feature("Feature: f\n  Scenaro: misspelt\n    Given a lab\n", "misspelt")
