@@ -112,6 +112,9 @@ def page(rows: Sequence[Row]) -> str:
         lines += ["## What nobody could notice", ""]
         lines += [f"- `{row.fault}`: {row.expected['uncaught']}" for row in hidden]
         lines.append("")
+    ran = {row.fault for row in rows}
+    if waiting := [name for name in faults() if name not in ran]:
+        lines += ["## Not tried yet", "", ", ".join(f"`{name}`" for name in waiting), ""]
     return "\n".join(lines)
 
 

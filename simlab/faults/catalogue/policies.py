@@ -8,7 +8,7 @@ from simlab.faults.acts import in_database, on_host
 from simlab.faults.fault import Fault, Kind
 
 # The policies, and the first pods without one.
-POLICIES: Final = ("3", "4_3", "5")
+POLICIES: Final = ("3", "5_launch")
 _KBS: Final = "simlab.faults.stand_ins.key_broker"
 _KATA: Final = "simlab.faults.stand_ins.kata"
 _GUEST: Final = "simlab.faults.stand_ins.guest"
