@@ -9,6 +9,10 @@ from simlab.faults.fault import Fault, Kind
 _NAMESPACE = "confidential-containers-system"
 _CONTROLLER = "deployment/cc-operator-controller-manager"
 _KUBECTL = f"kubectl --namespace {_NAMESPACE}"
+_NO_CONTROLLER = (
+    f"{_KUBECTL} scale {_CONTROLLER} --replicas=0;"
+    f" {_KUBECTL} wait --for=delete pod -l control-plane=controller-manager --timeout=50s;"
+)
 # kubectl deletes and makes anew: a RuntimeClass' handler cannot be changed.
 _OTHER_HANDLER = """
 kubectl get runtimeclass kata-qemu-sev -o json |
@@ -61,12 +65,7 @@ FAULTS = (
         clauses=("O-2.3",),
         cause="cc-operator-controller-manager",
         features=FIRST_PODS,
-        acts=(
-            on_host(
-                f"{_KUBECTL} scale {_CONTROLLER} --replicas=0;"
-                f" {_KUBECTL} wait --for=delete pod -l control-plane=controller-manager --timeout=50s"
-            ),
-        ),
+        acts=(on_host(_NO_CONTROLLER),),
     ),
     Fault(
         name="no-install-label",
@@ -89,11 +88,12 @@ FAULTS = (
     Fault(
         name="no-runtime-class",
         kind=Kind.MISSING_PRECONDITION,
-        breaks="the RuntimeClass kata-clh was deleted",
+        breaks="the RuntimeClass kata-clh was deleted, and the controller that would make it again is down",
         clauses=("O-3.2",),
         cause="kata-clh does not exist",
+        also=("O-2.3",),
         features=FIRST_PODS,
-        acts=(on_host("kubectl delete runtimeclass kata-clh"),),
+        acts=(on_host(f"{_NO_CONTROLLER} kubectl delete runtimeclass kata-clh"),),
     ),
     Fault(
         name="runtime-class-with-other-handler",
