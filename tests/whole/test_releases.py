@@ -2,98 +2,71 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from reports.publisher import NOTHING_FAILED
 from tests.simlab.keeper import Keeper
+from tests.whole import runs
 
-ROOT = Path(__file__).parents[2]
 OLD, NEW = "0.3.0", "0.7.0"
 CHOSEN = (
     "worker_label or operator_of_the_release or controllers_proxy or runtimeclasses_of_the_release"
     " or holds_the_guides_key or nginx_runs"
 )
-RUN_SECONDS = 300
+EXPECTED = [
+    # lab, profile, clause, verdict, words of its reason
+    (NEW, OLD, "C-5.2", "failed", "no node is a worker: "),
+    (NEW, OLD, "O-2.1", "failed", "operator:v0.7.0, not quay.io/confidential-containers/operator:v0.2.0"),
+    (NEW, OLD, "O-2.2", "failed", "kube-rbac-proxy:v0.13.1"),
+    (NEW, OLD, "O-3.2", "passed", ""),  # it has the old one's six, and one more
+    (NEW, OLD, "K-1.4", "failed", "KEYSET-1 lists default/key/ssh-demo, and not key_id1"),
+    (NEW, OLD, "W-1.2", "not proven", "no node has the label node-role.kubernetes.io/worker="),
+    (OLD, NEW, "C-5.2", "failed", "no node is a worker: "),
+    (OLD, NEW, "O-2.1", "failed", "operator:v0.2.0, not quay.io/confidential-containers/operator:v0.7.0"),
+    (OLD, NEW, "O-2.2", "failed", "kube-rbac-proxy:v0.13.0"),
+    (OLD, NEW, "O-3.2", "failed", "kata-qemu-snp does not exist"),
+    (OLD, NEW, "K-1.4", "failed", "no secret default/key/ssh-demo"),
+    (OLD, NEW, "W-1.2", "not proven", "no node has the label node.kubernetes.io/worker="),
+]
 
 
-def crossed(folder: Path, lab: str, profile: str) -> dict[str, tuple[str, str]]:
-    """Verdict and reason by clause: a lab of one release under the profile of another, nothing converged."""
-    with Keeper(folder, "--release", lab) as keeper:
-        told = keeper.layout.lab_file.read_text()
-        assert f'profile = "anolis-8.6-coco-{lab}"' in told
-        lab_file = keeper.layout.lab_file.with_name("crossed.toml")
-        lab_file.write_text(told.replace(f"coco-{lab}", f"coco-{profile}"))
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-k", CHOSEN),
-                *(f"--lab={lab_file}", "--provision=off"),
-            ],
-            cwd=ROOT,
-            env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=RUN_SECONDS,
-        )
-    assert done.returncode in (pytest.ExitCode.TESTS_FAILED, NOTHING_FAILED), done.stdout + done.stderr
-    run = done.stdout.partition("Conformance run ")[2].partition(":")[0]
-    results = json.loads((ROOT / "reports/runs" / run / "results.json").read_text())
-    return {
-        clause: (scenario["verdict"], scenario["reason"])
-        for scenario in results["scenarios"]
-        for clause in scenario["clauses"]
-    }
+class Crossed:
+    """Labs of one release under the profile of another, each run once with nothing converged."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._results: dict[tuple[str, str], dict[str, tuple[str, str]]] = {}
+
+    def results(self, lab: str, profile: str) -> dict[str, tuple[str, str]]:
+        """Verdict and reason by clause."""
+        if (lab, profile) not in self._results:
+            self._results[lab, profile] = self._run(lab, profile)
+        return self._results[lab, profile]
+
+    def _run(self, lab: str, profile: str) -> dict[str, tuple[str, str]]:
+        with Keeper(self._folders.mktemp("lab") / lab, "--release", lab) as keeper:
+            told = keeper.layout.lab_file.read_text()
+            assert f'profile = "anolis-8.6-coco-{lab}"' in told
+            lab_file = keeper.layout.lab_file.with_name("crossed.toml")
+            lab_file.write_text(told.replace(f"coco-{lab}", f"coco-{profile}"))
+            # The last --lab counts.
+            ran = runs.run(keeper, f"--lab={lab_file}", "--provision=off", "-k", CHOSEN)
+        assert ran.exit_code == pytest.ExitCode.TESTS_FAILED, ran.output
+        return {
+            clause: (scenario["verdict"], scenario["reason"])
+            for scenario in ran.results["scenarios"]
+            for clause in scenario["clauses"]
+        }
 
 
 @pytest.fixture(scope="module")
-def newer_lab(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    return crossed(tmp_path_factory.mktemp("new"), NEW, OLD)
+def crossed(tmp_path_factory: pytest.TempPathFactory) -> Crossed:
+    return Crossed(tmp_path_factory)
 
 
-@pytest.fixture(scope="module")
-def older_lab(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    return crossed(tmp_path_factory.mktemp("old"), OLD, NEW)
-
-
-@pytest.mark.parametrize(
-    ("clause", "verdict", "cause"),
-    [
-        ("C-5.2", "failed", "no node is a worker: "),
-        ("O-2.1", "failed", "operator:v0.7.0, not quay.io/confidential-containers/operator:v0.2.0"),
-        ("O-2.2", "failed", "kube-rbac-proxy:v0.13.1"),
-        ("O-3.2", "passed", ""),  # it has the old one's six, and one more
-        ("K-1.4", "failed", "KEYSET-1 lists default/key/ssh-demo, and not key_id1"),
-        ("W-1.2", "not proven", "no node has the label node-role.kubernetes.io/worker="),
-    ],
-)
-def test_the_older_profile_does_not_fit_the_newer_lab(
-    newer_lab: dict[str, tuple[str, str]], clause: str, verdict: str, cause: str
+@pytest.mark.parametrize(("lab", "profile", "clause", "verdict", "cause"), EXPECTED)
+def test_a_profile_does_not_fit_another_release(
+    crossed: Crossed, lab: str, profile: str, clause: str, verdict: str, cause: str
 ) -> None:
-    found = newer_lab[clause]
-    assert found[0] == verdict
-    assert cause in found[1]
-
-
-@pytest.mark.parametrize(
-    ("clause", "verdict", "cause"),
-    [
-        ("C-5.2", "failed", "no node is a worker: "),
-        ("O-2.1", "failed", "operator:v0.2.0, not quay.io/confidential-containers/operator:v0.7.0"),
-        ("O-2.2", "failed", "kube-rbac-proxy:v0.13.0"),
-        ("O-3.2", "failed", "kata-qemu-snp does not exist"),
-        ("K-1.4", "failed", "no secret default/key/ssh-demo"),
-        ("W-1.2", "not proven", "no node has the label node.kubernetes.io/worker="),
-    ],
-)
-def test_the_newer_profile_does_not_fit_the_older_lab(
-    older_lab: dict[str, tuple[str, str]], clause: str, verdict: str, cause: str
-) -> None:
-    found = older_lab[clause]
+    found = crossed.results(lab, profile)[clause]
     assert found[0] == verdict
     assert cause in found[1]
