@@ -18,6 +18,7 @@ pytest_plugins = [
     "fixtures.workers",
     "steps.advisory",
     "steps.certificates",
+    "steps.challenge",
     "steps.cluster",
     "steps.host",
     "steps.images",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Literal
 
 from lab.attestation import gone_astray, not_attested
 from lab.broker import refused_for_good as refused_by_policy
 from lab.containerd import require_runtime
 from lab.errors import LabError, NotProven
+from lab.fact import Fact
 from lab.journal import STATE
 from lab.kata import KataConfiguration
 from lab.outcome import Pod, Stage, refused_for_good
@@ -30,6 +32,10 @@ KbcName = Literal["online", "offline"]
 
 # A parameter that nobody reads: it makes a launch's digest its own.
 NONCE_PARAMETER = "sev_conformance.nonce"
+
+
+# kata-containers CC-0.3.0, src/runtime/config/configuration-qemu-sev.toml.in
+PROXY = "guest_pre_attestation_proxy"
 
 
 class ConfidentialPods:
@@ -84,11 +90,12 @@ class ConfidentialPods:
         kbs_address: str | None = None,
         keyset: str | None = None,
         sev_policy: int | None = None,
+        proxy: str | None = None,
     ) -> KataConfiguration:
         """A kata configuration of its own for one pod, on the host, with the KBC's initrd and a nonce.
 
         `kbs_address` (HOST:PORT) is what the guest is told; the KBS's own by default. The SEV policy is the
-        node's by default.
+        node's by default, and so is the `proxy` (HOST:PORT) that kata asks before the launch.
         """
         node = self.node_configuration()
         own = self._for_kbc(node, kbc, kbs_address).with_values(initrd=self._artefacts.initrd(kbc))
@@ -96,10 +103,13 @@ class ConfidentialPods:
             own = own.with_values(guest_pre_attestation_keyset=keyset)
         if sev_policy is not None:
             own = own.with_values(sev_guest_policy=sev_policy)
+        if proxy is not None:
+            # Later releases of kata have one key for the proxy and for what guests are told.
+            own = own.with_values(**{self._profile.kata.kbs_uri or PROXY: proxy})
         path = f"{STATE}/run/{self._run}/configuration-{kbc}-{nonce()}.toml"
         own = KataConfiguration(path, own.text)
         self._borrowing.new_file(path, own.text.encode())
-        self._record.evidence(f"kata configuration {path}", own.text)
+        self._record.evidence(f"kata configuration {path}", own.text, fact=Fact.KATA_CONFIGURATION)
         return own
 
     def configure_node(self, kbc: KbcName) -> KataConfiguration:
@@ -110,7 +120,7 @@ class ConfidentialPods:
         node = self._for_kbc(self.node_configuration(), kbc, None)
         self._borrowing.node_file_from(initrd, self._artefacts.initrd(kbc))
         self._borrowing.node_file(node.path, node.text.encode())
-        self._record.evidence(f"kata configuration {node.path}", node.text)
+        self._record.evidence(f"kata configuration {node.path}", node.text, fact=Fact.KATA_CONFIGURATION)
         return node
 
     def start(
@@ -216,14 +226,17 @@ class ConfidentialPods:
         self._record.evidence(
             f"launch of pod {pod.name}",
             {
+                "pod": pod.name,
                 "pid": launch.vm.pid,
                 "firmware": qemu.firmware,
                 "kernel": qemu.kernel,
                 "initrd": qemu.initrd,
                 "append": qemu.append,
                 "launch digest": launch.digest,
+                "inputs": asdict(launch.inputs),
                 "arguments": list(qemu.arguments),
             },
+            fact=Fact.LAUNCH,
         )
         self._require_pinned(self._configurations[pod.uid], qemu)
         return launch

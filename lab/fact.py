@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Fact(StrEnum):
-    """What a piece of evidence holds (docs/results.md, "Triage")."""
+    """What a piece of evidence holds (docs/results.md, "Triage"; docs/certification.md)."""
 
     EVENTS = "events"
     NODE = "node"
@@ -17,3 +18,28 @@ class Fact(StrEnum):
     CONTAINERS = "containers"
     CONNECTIONS = "connections"
     COMMAND = "command"
+    POD = "pod"
+    LAUNCH = "launch"
+    KATA_CONFIGURATION = "kata-configuration"
+    KBS_CALL = "kbs-call"
+    SQL = "sql"
+    POLICY = "policy"
+    CERTIFICATE_CHAIN = "certificate-chain"
+    COMPARISON = "comparison"
+    CHALLENGE_RESPONSE = "challenge-response"
+
+
+# What verdicts are computed again from (docs/certification.md); the others are what the system said.
+SHOWN: Final = frozenset(
+    {
+        Fact.POD,
+        Fact.LAUNCH,
+        Fact.KATA_CONFIGURATION,
+        Fact.KBS_CALL,
+        Fact.SQL,
+        Fact.POLICY,
+        Fact.CERTIFICATE_CHAIN,
+        Fact.COMPARISON,
+        Fact.CHALLENGE_RESPONSE,
+    }
+)

@@ -97,6 +97,18 @@ class Forward:
         self.close()
 
 
+def carry(channel: paramiko.Channel, local: socket.socket) -> None:
+    """Carry bytes both ways until both ends are done, and close them."""
+    local.settimeout(None)
+    local.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    back = threading.Thread(target=_pump, args=(channel, local), daemon=True)
+    back.start()
+    _pump(local, channel)
+    back.join()
+    local.close()
+    channel.close()
+
+
 def _pump(source: socket.socket | paramiko.Channel, sink: socket.socket | paramiko.Channel) -> None:
     """Carry bytes until `source` ends, then tell `sink` that no more will come; on an error end both."""
     try:

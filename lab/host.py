@@ -27,6 +27,7 @@ from lab.printable import shortened
 from lab.put_in_place import PUT_IN_PLACE
 from lab.record import Wait
 from lab.remote_files import FileStatus, RemoteFiles, beside
+from lab.reverse import Reverse
 from lab.transcript import transcript
 
 if TYPE_CHECKING:
@@ -207,6 +208,10 @@ class Host:
                 raise
 
         return Forward(open_channel)
+
+    def reverse(self, port: int) -> Reverse:
+        """A context manager that gives a port on the host's 127.0.0.1 which leads to a port of ours there."""
+        return Reverse(self._link.connected(), port)
 
     def boot_id(self) -> str:
         """What the kernel calls this boot; a new one after each reboot."""

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lab.errors import NotProven
+from lab.fact import Fact
 from lab.policy_fields import policy as policy_on
 from lab.workload import nonce
 
@@ -53,7 +54,7 @@ class LaunchPolicies:
     def insert(self, policy: Policy) -> int:
         """Insert a policy; returns its id."""
         number = self._borrowing.policy(policy)
-        self._record.evidence(f"policy {number}", asdict(policy))
+        self._record.evidence(f"policy {number}", {"id": number, **asdict(policy)}, fact=Fact.POLICY)
         return number
 
     def own_keyset(self, keys: list[str]) -> str:

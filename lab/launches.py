@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError
@@ -14,6 +14,29 @@ from lab.sev_policy import ENCRYPTED_STATE
 if TYPE_CHECKING:
     from lab.host import Host
     from lab.node import Node, VirtualMachine
+    from lab.parsers.qemu import QemuArguments
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a launch digest follows from: SHA-256 of files in hex, the command line, an SEV-ES guest's vCPUs.
+
+    `vcpus` is 0 for a guest without encrypted state.
+    """
+
+    firmware: str
+    kernel: str
+    initrd: str
+    append: str
+    vcpus: int = 0
+    vcpu_signature: int = 0
+
+    def digest(self, firmware: bytes) -> str:
+        """The launch digest with this firmware, in base64. Raises LabError where it has no hash table."""
+        table = HashTable(kernel_sha256=self.kernel, initrd_sha256=self.initrd, append=self.append)
+        return launch_digest(
+            firmware, table, seves_vcpus=self.vcpus or None, vcpu_signature=self.vcpu_signature
+        )
 
 
 @dataclass(frozen=True)
@@ -26,6 +49,7 @@ class Launch:
     vm: VirtualMachine
     digest: str
     sev_digest: str
+    inputs: Inputs
 
 
 class Launches:
@@ -45,19 +69,27 @@ class Launches:
         vm = self.vm_of(namespace, name, uid)
         if vm is None or vm.qemu.sev_guest is None:
             return None
-        hashes = HashTable(
-            kernel_sha256=self._host.sha256(vm.qemu.kernel),
-            initrd_sha256=self._host.sha256(vm.qemu.initrd),
-            append=vm.qemu.append,
+        inputs = self.inputs(vm.qemu)
+        plain = replace(inputs, vcpus=0, vcpu_signature=0)
+        firmware = self._firmware(vm.qemu.firmware, inputs.firmware)
+        return Launch(vm, inputs.digest(firmware), plain.digest(firmware), inputs)
+
+    def inputs(self, qemu: QemuArguments) -> Inputs:
+        """What the launch of an SEV guest's QEMU measures, by the files as they are on the host."""
+        plain = Inputs(
+            firmware=self._host.sha256(qemu.firmware),
+            kernel=self._host.sha256(qemu.kernel),
+            initrd=self._host.sha256(qemu.initrd),
+            append=qemu.append,
         )
-        firmware = self._firmware(vm.qemu.firmware)
-        plain = launch_digest(firmware, hashes)
-        if not vm.qemu.sev_policy & ENCRYPTED_STATE:
-            return Launch(vm, plain, plain)
-        digest = launch_digest(
-            firmware, hashes, seves_vcpus=vm.qemu.vcpus, vcpu_signature=self._vcpu_signature(vm.qemu.cpu)
-        )
-        return Launch(vm, digest, plain)
+        if not qemu.sev_policy & ENCRYPTED_STATE:
+            return plain
+        return replace(plain, vcpus=qemu.vcpus, vcpu_signature=self._vcpu_signature(qemu.cpu))
+
+    def digest(self, qemu: QemuArguments) -> str:
+        """The launch digest of an SEV guest's QEMU, in base64."""
+        inputs = self.inputs(qemu)
+        return inputs.digest(self._firmware(qemu.firmware, inputs.firmware))
 
     def _vcpu_signature(self, model: str) -> int:
         """Kata's vCPUs are the host's (kata-containers CC-0.3.0, virtcontainers/qemu_amd64.go, cpuModel)."""
@@ -66,9 +98,8 @@ class Launches:
             raise LabError(f"the suite does not know the CPUID signature of QEMU's -cpu {model}")
         return signature
 
-    def _firmware(self, path: str) -> bytes:
-        """The firmware as it is on the host, read once for each checksum."""
-        checksum = self._host.sha256(path)
+    def _firmware(self, path: str, checksum: str) -> bytes:
+        """The firmware with this checksum on the host, read once for each."""
         if checksum not in self._firmwares:
             content = self._host.read_file(path)
             if hashlib.sha256(content).hexdigest() != checksum:

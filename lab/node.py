@@ -88,12 +88,29 @@ class Node:
                 quiet=True,
             )
             for path in found.lines:
-                data = self._host.run("base64 --wrap=0 %s", path, check=False, reads=True, quiet=True)
-                if data.exit_code != 0:
-                    continue  # it ended in between
-                arguments = parse_cmdline(base64.b64decode(data.stdout))
-                return VirtualMachine(int(path.split("/")[2]), sandbox, arguments)
+                if arguments := self._command_line(path):
+                    return VirtualMachine(int(path.split("/")[2]), sandbox, arguments)
         return None
+
+    def launched_with(self, session: str) -> QemuArguments | None:
+        """The QEMU that was started with a launch session's files, whose folder has this name.
+
+        While a launch waits for its secret, containerd does not tell of its sandbox yet.
+        """
+        found = self._host.run(
+            "grep --files-with-matches --null-data --fixed-strings --file=- /proc/[0-9]*/cmdline 2>/dev/null",
+            input=f"/{session}/",
+            check=False,
+            reads=True,
+            quiet=True,
+        )
+        return next((arguments for path in found.lines if (arguments := self._command_line(path))), None)
+
+    def _command_line(self, path: str) -> QemuArguments | None:
+        data = self._host.run("base64 --wrap=0 %s", path, check=False, reads=True, quiet=True)
+        if data.exit_code != 0:
+            return None  # it ended in between
+        return parse_cmdline(base64.b64decode(data.stdout))
 
     def _images(self) -> list[Image]:
         return parse_images(self._crictl("images -o json"))

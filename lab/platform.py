@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.certificates import CertificateError, Roots, pdh_of, verify_chain
 from lab.errors import DeadlineExceeded, HostFileError, NotProven
+from lab.fact import Fact
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -66,7 +67,7 @@ class Platform:
         """Keep a good chain once: its certificates are public, and a stranger verifies the run's by them."""
         if identity not in self._kept:
             self._kept.append(identity)
-            self._record.evidence("exported certificate chain", chain, fact="certificate-chain")
+            self._record.evidence("exported certificate chain", chain, fact=Fact.CERTIFICATE_CHAIN)
             self._record.platform(identity)
 
     def exported_chain(self) -> bytes:

@@ -236,7 +236,8 @@ class Workloads:
 
     def keep_evidence(self, pod: Pod) -> None:
         """Keep the pod's object and its events as they are now."""
-        self._record.evidence(f"pod {pod.name}", self._cluster.get("Pod", pod.name, pod.namespace) or {})
+        found = self._cluster.get("Pod", pod.name, pod.namespace) or {}
+        self._record.evidence(f"pod {pod.name}", found, fact=Fact.POD)
         events = self._cluster.events(pod.namespace, pod.uid)
         lines = [f"{event.get('reason')}\t{event.get('message')}" for event in events]
         self._record.evidence(f"events of pod {pod.name}", "\n".join(lines), fact=Fact.EVENTS)

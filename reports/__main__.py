@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from lab.errors import LabError
 from reports.certificate.refusal import Mistake
-from reports.cli import bundle, compare, history, sign, summary, verify
+from reports.cli import bundle, challenge, compare, history, sign, summary, verify
 from reports.cli.common import say
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 REFUSED: Final = 1
 INTERRUPTED: Final = 2
 USAGE: Final = 4
-_COMMANDS: Final = (sign, verify, bundle, compare, summary, history)
+_COMMANDS: Final = (sign, verify, bundle, challenge, compare, summary, history)
 
 
 class _Parser(argparse.ArgumentParser):

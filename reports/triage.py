@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
+from lab.fact import SHOWN
 from lab.printable import shortened
 from reports.model import Layer, Said, Triage
 
@@ -145,7 +146,7 @@ def hear(kind: str, text: str, evidence: Iterable[Evidence], folder: Path, step:
     """What there is to be heard: the error by its kind and text, and the evidence of the step it ended."""
     told = [Heard(ERROR, f"{kind}: {text}")]
     for entry in evidence:
-        if entry.fact is not None and entry.step == step:
+        if entry.fact is not None and entry.fact not in SHOWN and entry.step == step:
             data = (folder / entry.file).read_bytes()[-READ_LIMIT:]
             told.append(Heard(entry.fact, data.decode("utf-8", "replace"), entry.file))
     return told

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pytest_bdd import then
 
+from fixtures.run import Run
 from lab.cluster import Cluster
+from lab.comparison import compare
 from lab.profile import Profile
 from lab.services import Services
 from lab.worker_nodes import WorkerNodes, server_release
 
 
 @then("the cluster's Kubernetes is at least the profile's")
-def be_recent(cluster: Cluster, profile: Profile) -> None:
+def be_recent(run: Run, cluster: Cluster, profile: Profile) -> None:
     """Clause C-5.1."""
     found, oldest = cluster.server_version(), profile.cluster.kubernetes
+    compare(run.record, "Kubernetes", found, "is a release since", oldest)
     assert server_release(found) >= server_release(oldest), f"Kubernetes is {found}, older than {oldest}"
 
 
@@ -34,10 +37,12 @@ def label_worker(worker_nodes: WorkerNodes) -> None:
 
 
 @then("the SEV host's node has at least the profile's memory and vCPUs")
-def have_capacity(worker_nodes: WorkerNodes, profile: Profile) -> None:
+def have_capacity(run: Run, worker_nodes: WorkerNodes, profile: Profile) -> None:
     """Clause O-1.1."""
     node = worker_nodes.sev_host()
     memory, cpus = profile.cluster.memory, profile.cluster.cpus
+    compare(run.record, "memory in bytes", int(node.memory), "is at least", memory * 10**9)
+    compare(run.record, "vCPUs", float(node.cpus), "is at least", cpus)
     assert node.memory >= memory * 10**9, (
         f"{node.name} has {node.memory / 10**9:.1f} GB of memory, and needs {memory}"
     )
@@ -45,8 +50,9 @@ def have_capacity(worker_nodes: WorkerNodes, profile: Profile) -> None:
 
 
 @then("the SEV host's node runs the profile's container runtime")
-def run_on_containerd(worker_nodes: WorkerNodes, profile: Profile) -> None:
+def run_on_containerd(run: Run, worker_nodes: WorkerNodes, profile: Profile) -> None:
     """Clause O-1.2."""
     node = worker_nodes.sev_host()
     wanted = profile.cluster.runtime
-    assert node.runtime.startswith(f"{wanted}://"), f"{node.name} runs {node.runtime}, and not {wanted}"
+    holds = compare(run.record, "container runtime", node.runtime, "begins with", f"{wanted}://")
+    assert holds, f"{node.name} runs {node.runtime}, and not {wanted}"

@@ -10,6 +10,7 @@ from fixtures.run import Run
 from lab.boot import Boot
 from lab.changes.operator_sdk import OperatorSdk
 from lab.changes.repositories import BaseRelease, KernelRepository
+from lab.comparison import compare
 from lab.containerd import PATH, ContainerdConfiguration, kubernetes_fault
 from lab.convergence import Convergence
 from lab.host import Host
@@ -19,7 +20,7 @@ from lab.memory_encryption import MemoryEncryption
 from lab.packages import Packages
 from lab.profile import Profile
 from lab.running_containerd import RunningContainerd
-from lab.services import Services
+from lab.services import RUNNING, Services
 
 
 @given(parsers.parse("the guide was followed for {clauses}"))
@@ -35,30 +36,33 @@ def follow_whole_guide(convergence: Convergence) -> None:
 
 
 @then("the operating system is the profile's")
-def run_operating_system(machine: Machine, profile: Profile) -> None:
+def run_operating_system(run: Run, machine: Machine, profile: Profile) -> None:
     """Clause P-1.1."""
     found, wanted = machine.operating_system, profile.host
     name, version = found.get("ID"), found.get("VERSION_ID")
+    holds = compare(run.record, "operating system", [name, version], "is", [wanted.id, wanted.version])
     assert name, f"/etc/os-release is missing or names no system; {profile.operating_system} is wanted"
-    assert (name, version) == (wanted.id, wanted.version), (
+    assert holds, (
         f"the host runs {found.get('PRETTY_NAME', name)}: /etc/os-release says {name} {version}, "
         f"and not {wanted.id} {wanted.version}"
     )
 
 
 @then("the processor is AMD's and offers SEV")
-def offer_sev(machine: Machine) -> None:
+def offer_sev(run: Run, machine: Machine) -> None:
     """Clause P-1.1."""
     cpu = machine.cpu
+    compare(run.record, "processor", [cpu.vendor, *sorted(cpu.flags)], "has all of", [AMD, "sev"])
     assert cpu.vendor == AMD, f"the processor is {cpu.vendor} {cpu.model}"
     assert "sev" in cpu.flags, f"{cpu.model} offers no SEV, or the machine's firmware hides it"
 
 
 @then("the running kernel is of the profile's series")
-def run_kernel(machine: Machine, profile: Profile) -> None:
+def run_kernel(run: Run, machine: Machine, profile: Profile) -> None:
     """Clause P-2.2 (guide: uname -r)."""
-    kernel = machine.kernel
-    assert kernel.is_of(profile.host.kernel), f"the running kernel is {kernel}, not {profile.host.kernel}"
+    kernel, wanted = machine.kernel, profile.host.kernel
+    holds = compare(run.record, "running kernel", str(kernel), "is a kernel of", wanted)
+    assert holds, f"the running kernel is {kernel}, not {wanted}"
 
 
 @then("the running kernel is that of an installed package")
@@ -104,8 +108,10 @@ def have_parameters(boot: Boot) -> None:
 
 
 @then("the running kernel has SEV's kernel parameters")
-def run_with_parameters(machine: Machine, profile: Profile) -> None:
+def run_with_parameters(run: Run, machine: Machine, profile: Profile) -> None:
     """Clause P-3.3."""
+    wanted = list(profile.host.kernel_arguments)
+    compare(run.record, "kernel parameters", machine.command_line.split(), "has all of", wanted)
     missing = machine.missing_arguments(profile.host.kernel_arguments)
     assert missing == [], f"the running kernel lacks {' '.join(missing)}"
 
@@ -130,9 +136,10 @@ def tell_firmware(memory_encryption: MemoryEncryption) -> None:
 
 
 @then("there are ASIDs for encrypted guests")
-def count_asids(memory_encryption: MemoryEncryption) -> None:
+def count_asids(run: Run, memory_encryption: MemoryEncryption) -> None:
     """Clause P-3.4."""
     asids = memory_encryption.asids()
+    compare(run.record, "ASIDs", asids, "is at least", 1)
     assert asids is not None, "nobody tells the number of ASIDs"
     assert asids > 0, "there are 0 ASIDs: the machine's firmware gives SEV none"
 
@@ -145,16 +152,19 @@ def activate_sme(memory_encryption: MemoryEncryption) -> None:
 
 
 @then("firewalld is inactive")
-def stop_firewall(services: Services) -> None:
+def stop_firewall(run: Run, services: Services) -> None:
     """Clause C-1.1."""
-    assert not services.runs("firewalld"), f"firewalld is {services.state('firewalld')}"
+    state = services.state("firewalld")
+    holds = compare(run.record, "firewalld", state, "is none of", sorted(RUNNING))
+    assert holds, f"firewalld is {state}"
 
 
 @then("SELinux is not enforcing")
-def permit_all(services: Services) -> None:
+def permit_all(run: Run, services: Services) -> None:
     """Clause C-1.2."""
     mode = services.selinux()
-    assert mode in {"Disabled", "Permissive"}, f"SELinux is {mode}"
+    holds = compare(run.record, "SELinux", mode, "is one of", ["Disabled", "Permissive"])
+    assert holds, f"SELinux is {mode}"
 
 
 @then("operator-sdk tells the profile's version")
@@ -168,9 +178,10 @@ def have_operator_sdk(host: Host, lab: LabFile, profile: Profile) -> None:
 
 
 @then("docker is running, and its server answers")
-def run_docker(host: Host, services: Services) -> None:
+def run_docker(run: Run, host: Host, services: Services) -> None:
     """Clause C-3.1."""
-    assert services.state("docker") == "active", f"docker is {services.state('docker')}"
+    state = services.state("docker")
+    assert compare(run.record, "docker", state, "is", "active"), f"docker is {state}"
     asked = host.run("docker ps --quiet", check=False, reads=True)
     assert asked.succeeded, f"docker's server does not answer: {asked.stderr.strip()}"
 
@@ -188,7 +199,7 @@ def name_sandbox_image(run: Run, host: Host, lab: LabFile, profile: Profile) -> 
     configuration = ContainerdConfiguration.require(host)
     run.record.evidence("containerd's configuration", configuration.summary())
     found, wanted = configuration.sandbox_image, lab.images.pause or profile.cluster.pause_image
-    assert found == wanted, (
+    assert compare(run.record, "sandbox image", found, "is", wanted), (
         f"{PATH} names {found or 'no sandbox image, which leaves it to containerd'}, and not {wanted}"
     )
     running = RunningContainerd.look(host)
@@ -197,9 +208,10 @@ def name_sandbox_image(run: Run, host: Host, lab: LabFile, profile: Profile) -> 
 
 
 @then("containerd is running")
-def run_containerd(services: Services) -> None:
+def run_containerd(run: Run, services: Services) -> None:
     """Clause C-4.3."""
-    assert services.state("containerd") == "active", f"containerd is {services.state('containerd')}"
+    state = services.state("containerd")
+    assert compare(run.record, "containerd", state, "is", "active"), f"containerd is {state}"
 
 
 @then("sevctl tells its version")

@@ -9,6 +9,7 @@ from pytest_bdd import given, parsers, then, when
 from fixtures.run import Run
 from lab.broker import Broker
 from lab.changes.kbs import KbsSource
+from lab.comparison import compare
 from lab.confidential import ConfidentialPods, KbcName
 from lab.errors import Unreachable
 from lab.host import Host
@@ -32,11 +33,12 @@ def have_compose(host: Host) -> None:
 
 
 @then("simple-kbs is checked out at the profile's tag")
-def be_at_tag(host: Host, profile: Profile) -> None:
+def be_at_tag(run: Run, host: Host, profile: Profile) -> None:
     """Clause K-1.2: the folder is the running containers', or else the guide's."""
     source = KbsSource(host, profile.kbs)
     tag = source.tag()
-    assert tag == profile.kbs.tag, f"{source.folder()} is at {tag or 'no tag'}, not at {profile.kbs.tag}"
+    holds = compare(run.record, "simple-kbs' tag", tag, "is", profile.kbs.tag)
+    assert holds, f"{source.folder()} is at {tag or 'no tag'}, not at {profile.kbs.tag}"
 
 
 @then("files of the checkout that differ from the tag's are reported")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pytest_bdd import given, then, when
 
+from fixtures.run import Run
+from lab.comparison import compare
 from lab.containerd import ContainerdConfiguration
 from lab.convergence import Convergence
 from lab.errors import NotProven
 from lab.host import Host
 from lab.labfile import LabFile
-from lab.operator import MANAGER, PROXY, Operator, is_of_release
+from lab.operator import MANAGER, PROXY, Operator
 from lab.profile import Profile
 from lab.registry import Registry
 from lab.running_containerd import RunningContainerd
@@ -35,19 +37,20 @@ def answer_as_registry(registry: Registry) -> None:
 
 
 @then("the operator's controller is that of the profile's release")
-def deploy_release(operator: Operator, profile: Profile) -> None:
+def deploy_release(run: Run, operator: Operator, profile: Profile) -> None:
     """Clause O-2.1: told by its image, whichever registry that comes from."""
     image, wanted = operator.images().get(MANAGER), profile.operator.manager_image
-    assert is_of_release(image, wanted), f"the manager is {image or 'not deployed'}, not {wanted}"
+    holds = compare(run.record, "operator's manager", image, "is an image of", wanted)
+    assert holds, f"the manager is {image or 'not deployed'}, not {wanted}"
 
 
 @then("the image of the controller's proxy is the profile's")
-def reach_proxy_image(operator: Operator, lab: LabFile, profile: Profile) -> None:
+def reach_proxy_image(run: Run, operator: Operator, lab: LabFile, profile: Profile) -> None:
     """Clause O-2.2."""
     image, wanted = operator.images().get(PROXY), lab.images.rbac_proxy or profile.operator.rbac_proxy_image
     if image is None:
         operator.require_images(profile.operator.manager_image, wanted)
-    assert image == wanted, f"the proxy is {image}, not {wanted}"
+    assert compare(run.record, "proxy's image", image, "is", wanted), f"the proxy is {image}, not {wanted}"
 
 
 @then("the one CcRuntime tells that it is installed on every node")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, MalformedRow
+from lab.fact import Fact
 from lab.kbs.rows import Connection, Damage, Keyset, Policy, numbers, strings, to_json
 from lab.kbs.session import Session
 from lab.printable import shortened
@@ -249,6 +250,7 @@ class KbsDatabase:
                 "rows": shown,
                 "matched": matched,
             },
+            fact=Fact.SQL,
         )
         return rows, matched, made
 

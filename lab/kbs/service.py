@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from lab.errors import Unreachable
+from lab.fact import Fact
 from lab.interruptible import in_thread
 from lab.kbs import keybroker_pb2 as messages
 from lab.printable import printable, shortened
@@ -163,7 +164,8 @@ class KbsService:
     def _call(self, method: str, request: Message, answer: type[M]) -> tuple[str, str, M]:
         status, text, reply = in_thread(lambda: self._ask(method, request, answer))
         text = printable(text.encode())
-        self._record.evidence(f"KBS: {method}", {"status": status, "text": text})
+        said = {"call": method, "status": status, "text": text}
+        self._record.evidence(f"KBS: {method}", said, fact=Fact.KBS_CALL)
         return status, text, reply
 
     def _ask(self, method: str, request: Message, answer: type[M]) -> tuple[str, str, M]:

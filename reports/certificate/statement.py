@@ -140,7 +140,7 @@ def state(results: Results, files: Mapping[str, Digest], rules: Rules, issued: d
             "expires": results.run.finished + timedelta(days=rules.valid_days),
             "lab": str(results.lab.get("name")),
             "platforms": results.session.platforms,
-            "roots": [_root(each.ark) for each in results.session.platforms],
+            "roots": [root_name(each.ark) for each in results.session.platforms],
             "profile": str(results.profile.get("name")),
             "suite": results.suite,
             "versions": results.versions,
@@ -194,7 +194,7 @@ def _configuration(results: Results) -> list[Resource]:
     return found
 
 
-def _root(ark: str) -> str:
+def root_name(ark: str) -> str:
     """What a root is called: only AMD's have a name here."""
     names = {fingerprint: name for name, fingerprint in AMD.items()}
     return f"AMD {names[ark]}" if ark in names else f"not AMD's: {ark}"

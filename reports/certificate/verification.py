@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reports import suite
 from reports.certificate.files import RESULTS, Digest, digests
+from reports.certificate.hardware import Proof, prove
 from reports.certificate.reading import results_in
 from reports.certificate.refusal import Refusal
 from reports.certificate.signing import signed_statement
 from reports.certificate.statement import Conformance, Statement, state
 from reports.certification import Rules, judge
 from reports.clauses import Catalogue
+from reports.recomputed import Recomputation, recompute
 from reports.run import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from lab.challenge.documents import PrivatePart
     from reports.certificate.envelope import Envelope
     from reports.certificate.keys import PublicKey
     from reports.model import Results
@@ -38,6 +41,8 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     signers: list[str] = field(default_factory=list)
     conformance: Conformance | None = None
+    recomputation: Recomputation | None = None
+    proof: Proof | None = None
 
     @property
     def certified(self) -> bool:
@@ -46,11 +51,19 @@ class Verification:
 
 
 def verify(
-    run: Path, keys: Sequence[PublicKey], *, threshold: int, now: datetime, features: Path | None = None
+    run: Path,
+    keys: Sequence[PublicKey],
+    *,
+    threshold: int,
+    now: datetime,
+    features: Path | None = None,
+    firmwares: Mapping[str, bytes] | None = None,
+    challenge: PrivatePart | None = None,
 ) -> Verification:
     """Verify the run in a folder by the keys of those who must have signed it.
 
-    `features` has all scenarios that a run should have had: this suite's by default.
+    `features` has all scenarios that a run should have had: this suite's by default. `firmwares` are images
+    by their SHA-256, with which launch digests are computed again. `challenge` is what its maker kept.
     """
     found = Verification()
     statement = results = files = None
@@ -73,6 +86,11 @@ def verify(
         found.problems.append(str(refusal))
     if results:
         found.problems += _wrong_conclusions(results, features or FEATURES)
+        found.recomputation = recompute(results, run, firmwares)
+        found.problems += found.recomputation.problems
+        if challenge is not None:
+            found.proof = prove(results, run, challenge, firmwares or {})
+            found.problems += found.proof.problems
     if statement and results and files is not None and RESULTS in files:
         expected = state(results, files, Rules.read(), statement.conformance.issued)
         found.problems += _differences(statement, expected)

@@ -16,11 +16,14 @@ from reports.certificate.refusal import Mistake, Refusal
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from reports.model import BrokenRule
 
     from reports.model import Results
 
 ARCHIVE: Final = ".tar.gz"
+TOLD: Final = 3
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -29,6 +32,13 @@ def say(text: str, stream: TextIO | None = None) -> None:
     line = printable(text.encode("utf-8", "backslashreplace"))
     encoding = stream.encoding or "utf-8"
     print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+
+
+def tell_rules(broken: Sequence[BrokenRule]) -> None:
+    """Name each rule that is broken, and by what; a filtered run would name every clause."""
+    for rule in broken:
+        more = f"; and {len(rule.found) - TOLD} more" if len(rule.found) > TOLD else ""
+        say(f"  {rule.rule}: {'; '.join(rule.found[:TOLD])}{more}")
 
 
 def run_folder(path: Path) -> Path:

@@ -10,7 +10,7 @@ from reports.certificate.keys import passphrase_from, private_key, public_key
 from reports.certificate.refusal import Refusal
 from reports.certificate.signing import countersign, sign
 from reports.certificate.verification import now, verify
-from reports.cli.common import add_signing_key, run_folder, say
+from reports.cli.common import add_signing_key, run_folder, say, tell_rules
 
 if TYPE_CHECKING:
     import argparse
@@ -60,5 +60,4 @@ def _countersign(chosen: argparse.Namespace) -> int:
 def _tell(run: Path, statement: Statement, done: str) -> None:
     say(f"{run / CERTIFICATE}: {done}")
     say(statement.conformance.reads)
-    for rule in statement.conformance.broken_rules:
-        say(f"  {rule.rule}: {'; '.join(rule.found)}")
+    tell_rules(statement.conformance.broken_rules)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab.challenge.documents import read_private
+from lab.errors import LabError
 from reports.certificate.keys import public_key
 from reports.certificate.refusal import Mistake
 from reports.certificate.verification import now, verify
-from reports.cli.common import run_or_archive, say
+from reports.cli.common import run_or_archive, say, tell_rules
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +37,20 @@ def add(commands: Any) -> None:
         metavar="N",
         help="how many of these keys must have signed it (default: all)",
     )
+    parser.add_argument(
+        "--firmware",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a guest firmware of the release: launch digests are computed again with it",
+    )
+    parser.add_argument(
+        "--challenge",
+        type=Path,
+        metavar="FILE",
+        help="the private part of a challenge: whether the run's platform answered it",
+    )
     parser.set_defaults(carry_out=_verify)
 
 
@@ -45,10 +62,23 @@ def _verify(chosen: argparse.Namespace) -> int:
     threshold = distinct if chosen.threshold is None else chosen.threshold
     if not 1 <= threshold <= distinct:
         raise Mistake(f"--threshold {threshold}: {distinct} keys were given, so it is 1 to {distinct}")
+    firmwares = dict(_firmware(path) for path in chosen.firmware)
+    try:
+        challenge = read_private(chosen.challenge) if chosen.challenge else None
+    except LabError as error:
+        raise Mistake(f"--challenge: {error}") from None
     with run_or_archive(chosen.run) as run:
-        found = verify(run, keys, threshold=threshold, now=now())
+        found = verify(run, keys, threshold=threshold, now=now(), firmwares=firmwares, challenge=challenge)
     _tell(found)
     return 0 if found.certified else 1
+
+
+def _firmware(path: Path) -> tuple[str, bytes]:
+    try:
+        image = path.read_bytes()
+    except OSError as error:
+        raise Mistake(f"--firmware {path}: {error.strerror}") from None
+    return hashlib.sha256(image).hexdigest(), image
 
 
 def _tell(found: Verification) -> None:
@@ -59,6 +89,9 @@ def _tell(found: Verification) -> None:
         say(f"run {said.run} on the lab {said.lab}, profile {said.profile}, until {said.expires:%Y-%m-%d}")
         for root in said.roots:
             say(f"platform's root: {root}")
+    _tell_recomputed(found)
+    for line in found.proof.lines if found.proof else []:
+        say(line)
     for note in found.notes:
         say(f"note: {note}")
     if found.problems:
@@ -67,5 +100,14 @@ def _tell(found: Verification) -> None:
             say(f"  {problem}")
     elif found.conformance is not None:
         say(f"All fits. {found.conformance.reads}")
-        for rule in found.conformance.broken_rules:
-            say(f"  {rule.rule}: {'; '.join(rule.found)}")
+        tell_rules(found.conformance.broken_rules)
+
+
+def _tell_recomputed(found: Verification) -> None:
+    if found.recomputation is not None:
+        for how, clauses in (
+            ("computed again from the evidence", found.recomputation.whole),
+            ("computed again in part", found.recomputation.part),
+            ("by the signature alone", found.recomputation.signed),
+        ):
+            say(f"{len(clauses)} clauses {how}: {' '.join(clauses) or 'none'}")

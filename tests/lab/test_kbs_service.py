@@ -116,7 +116,9 @@ def test_a_refusal_is_the_kbs_s_own_words(service: KbsService, peer: KbsPeer, re
     peer.refusal = (grpc.StatusCode.INTERNAL, said)
     answer = service.get_online_secret("client", "guid", "key_id1")
     assert (answer.status, answer.text, answer.granted, answer.payload) == ("INTERNAL", said, False, "")
-    assert record.evidences == [("KBS: GetOnlineSecret", {"status": "INTERNAL", "text": said})]
+    assert record.evidences == [
+        ("KBS: GetOnlineSecret", {"call": "GetOnlineSecret", "status": "INTERNAL", "text": said})
+    ]
 
 
 def test_a_granted_key_is_not_recorded(service: KbsService, record: MemoryRecord) -> None:

@@ -19,7 +19,9 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 ENGLISH, CHINESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh-CN.md"))
 # What a reader makes himself, or a run.
 MADE = {"inventory/my-lab.toml", "reports/history.html", ".tox/conformance/bin/python"}
-OURS = {"--lab", "--provision", "--restore", "--stage", "--release", "--fault", "--keep-lab"}
+OURS = {
+    "--lab", "--provision", "--challenge", "--restore", "--stage", "--release", "--fault", "--keep-lab"
+}  # fmt: skip
 PYTEST = {"--collect-only"}
 
 
