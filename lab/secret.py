@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import shlex
-import urllib.parse
 from typing import Final
+
+from lab.secret_forms import forms
 
 MASK: Final = "[secret]"
 
@@ -46,20 +45,11 @@ class Redactor:
         self._pattern: re.Pattern[str] | None = None
 
     def learn(self, secret: Secret) -> None:
-        """Mask this secret from now on, also base64, hex, URL- and shell-quoted."""
+        """Mask this secret from now on, in every form that `lab.secret_forms` knows."""
         value = secret.reveal()
         if len(value) < SHORTEST:
             return
-        raw = value.encode()
-        self._forms |= {
-            value,
-            base64.b64encode(raw).decode(),
-            base64.urlsafe_b64encode(raw).decode().rstrip("="),
-            raw.hex(),
-            raw.hex().upper(),
-            urllib.parse.quote(value, safe=""),
-            shlex.quote(value),
-        }
+        self._forms |= forms(value)
         longest_first = sorted(self._forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(re.escape(form) for form in longest_first))
 
