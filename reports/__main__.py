@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -35,16 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add(commands)
     chosen = parser.parse_args(arguments)
     try:
-        return int(chosen.carry_out(chosen))
+        code = int(chosen.carry_out(chosen))
+        sys.stdout.flush()
     except Mistake as mistake:
         say(f"{mistake}", sys.stderr)
         return USAGE
     except LabError as refusal:
         say(f"{refusal}", sys.stderr)
         return REFUSED
+    except BrokenPipeError:
+        # Who read, such as `head`, has seen enough; Python would complain once more while it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
     except KeyboardInterrupt:
         say("interrupted", sys.stderr)
         return INTERRUPTED
+    return code
 
 
 if __name__ == "__main__":

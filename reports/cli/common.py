@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from reports.model import BrokenRule
-
-    from reports.model import Results
+    from reports.model import BrokenRule, Results
 
 ARCHIVE: Final = ".tar.gz"
 TOLD: Final = 3

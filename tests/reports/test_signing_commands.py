@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from reports.__main__ import main
 from reports.certificate import verification
-from tests.reports.certified import SignedRun
+from tests.reports.certified import ROOT, SignedRun
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -147,6 +149,15 @@ def test_a_mistake_is_named_and_ends_with_4(
     assert told in said
     assert "Traceback" not in said
     assert "not the passphrase" not in said
+
+
+def test_who_reads_only_the_beginning_gets_no_traceback(run: SignedRun, vendor: tuple[str, str]) -> None:
+    sign = [sys.executable, "-m", "reports", "sign", str(run.folder), "--key", vendor[0]]
+    with subprocess.Popen(sign, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
 
 
 def test_a_hostile_name_moves_no_cursor(
