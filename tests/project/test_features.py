@@ -12,7 +12,9 @@ from pytest_bdd.steps import step_function_context_registry
 from tests.project.feature_lint import FeatureLint
 
 ROOT = Path(__file__).parents[2]
-FEATURES = sorted((ROOT / "features").rglob("*.feature"))
+# Proves no clause of the guide, and runs only where a challenge is given.
+CHALLENGE = ROOT / "fixtures/challenge.feature"
+FEATURES = [*sorted((ROOT / "features").rglob("*.feature")), CHALLENGE]
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,12 @@ def test_there_are_features() -> None:
 
 
 def test_the_features_are_clean(linted: FeatureLint) -> None:
-    assert not linted.complaints, "\n".join(str(each) for each in sorted(linted.complaints))
+    found = [
+        each
+        for each in linted.complaints
+        if (each.file, each.what) != (str(CHALLENGE), "a scenario that names no clause")
+    ]
+    assert not found, "\n".join(str(each) for each in sorted(found))
 
 
 def test_every_step_definition_is_used(linted: FeatureLint) -> None:
