@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.state_clauses import NO_LOOK, Fault, StateClauses, looks, told
 from lab.errors import NotApplicable, NotProven
+from lab.record import MemoryRecord
 from reports.clauses import Catalogue
 
 if TYPE_CHECKING:
@@ -38,6 +39,12 @@ def steps() -> None:
         importlib.import_module(f"steps.{module.stem}")
 
 
+class Run:
+    """A run that only remembers."""
+
+    record = MemoryRecord()
+
+
 class Services:
     """What a step asks for, saying what a test wants."""
 
@@ -57,7 +64,7 @@ def test_the_thens_of_scenarios_that_only_look_are_asked(tmp_path: Path) -> None
     (tmp_path / "small.feature").write_text(FEATURE)
     states = {"containerd": "active"}
     services = Services(states.__getitem__)
-    clauses = StateClauses(tmp_path, ["C-4.3", "W-1.2"], {"services": services}.__getitem__)
+    clauses = StateClauses(tmp_path, ["C-4.3", "W-1.2"], {"services": services, "run": Run()}.__getitem__)
     assert clauses.faults() == {"C-4.3": None}
     states["containerd"] = "failed"
     assert clauses.faults() == {"C-4.3": Fault("containerd is failed")}
@@ -80,7 +87,8 @@ def test_what_cannot_be_looked_at_is_no_fault_of_the_clause(
         raise error
 
     (tmp_path / "small.feature").write_text(FEATURE)
-    clauses = StateClauses(tmp_path, ["C-4.3"], {"services": Services(ask)}.__getitem__)
+    wanted = {"services": Services(ask), "run": Run()}
+    clauses = StateClauses(tmp_path, ["C-4.3"], wanted.__getitem__)
     assert clauses.faults() == {"C-4.3": fault}
 
 
