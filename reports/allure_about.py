@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
     from reports.model import ClauseResult, Results, ScenarioResult
 
+CONFIGURATION: Final = "allurerc.json"
 # A clause of these kinds is what the guide is for; a state is on the way there.
 _CRITICAL: Final = frozenset({"workload", "refusal"})
 # Each result's message begins with its verdict; a bug's goes on with the kind of a Python exception.
 _CATEGORIES: Final = (
-    ("Product: a clause of the guide is broken", ["failed"], "failed: .*"),
-    ("Suite: a bug", ["broken"], r"broken: (?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning): .*"),
-    ("Lab: lost on the way, or not put right again", ["broken"], "broken: .*"),
-    ("Lab: a precondition does not hold, or it never ran", ["skipped"], "not proven: .*"),
-    ("Not applicable: the profile or the platform excludes it", ["skipped"], "not applicable: .*"),
+    ("Product: a clause of the guide is broken", ["failed"], r"failed: [\s\S]*"),
+    ("Suite: a bug", ["broken"], r"broken: (?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt|Warning): [\s\S]*"),
+    ("Lab: lost on the way, or not put right again", ["broken"], r"broken: [\s\S]*"),
+    ("Lab: a precondition does not hold, or it never ran", ["skipped"], r"not proven: [\s\S]*"),
+    ("Not applicable: the profile or the platform excludes it", ["skipped"], r"not applicable: [\s\S]*"),
 )
 
 
@@ -54,14 +55,20 @@ def severity(scenario: ScenarioResult) -> Label:
 
 
 def write_about(folder: Path, results: Results) -> None:
-    """Write Allure's categories, and the environment: what was tested."""
+    """Write Allure's categories, and the environment: what was tested.
+
+    Allure 2 takes the categories from the results, Allure 3 (3.18) from a configuration: beside them.
+    """
     categories = [
-        {"name": name, "matchedStatuses": statuses, "messageRegex": f"(?s){message}"}
+        {"name": name, "matchedStatuses": statuses, "messageRegex": message}
         for name, statuses, message in _CATEGORIES
     ]
     folder.mkdir(exist_ok=True)
     text = json.dumps(categories, indent=2, ensure_ascii=False)
     (folder / "categories.json").write_text(text + "\n", encoding="utf-8")
+    configuration = {"name": f"{results.lab.get('name', '')}, {results.run.id}", "categories": categories}
+    text = json.dumps(configuration, indent=2, ensure_ascii=False)
+    (folder.parent / CONFIGURATION).write_text(text + "\n", encoding="utf-8")
     about = {
         "Lab": str(results.lab.get("name", "")),
         "Profile": str(results.profile.get("title", "")),

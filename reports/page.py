@@ -16,8 +16,8 @@ from reports.languages import both, translated
 from reports.ledger import Effect, effect, grouped, told
 from reports.pages import render
 from reports.sensitivity import Sensitivity
-from reports.terminal import all_findings, answer_sentence, answer_words
 from reports.timeline import timeline
+from reports.words import all_findings, answer_sentence, answer_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.languages import both, code
-from reports.terminal import duration, plural
+from reports.words import duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from lab.printable import shortened
 from lab.verdict import Verdict
 from reports.ledger import entries
-from reports.terminal import all_findings, answer_sentence, duration, plural
+from reports.words import all_findings, answer_sentence, duration, plural
 
 if TYPE_CHECKING:
     from reports.model import Results

@@ -15,14 +15,15 @@ from rich.text import Text
 
 from lab.verdict import Verdict
 from reports.events import Event, Finished, Planned, Started, StepStarted, Waited
+from reports.shown import Shown
 from reports.triage import sentence
+from reports.words import all_findings, answer_sentence, duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rich.console import RenderableType
 
-    from lab.record import Finding
     from reports.model import Results, ScenarioResult
     from reports.run import Run
 
@@ -34,6 +35,8 @@ STYLE: Final = {
     Verdict.NOT_APPLICABLE: "dim",
 }
 _LABEL_WIDTH: Final = max(len(verdict) for verdict in Verdict)
+# With more scenarios under way each gets one line, or a terminal of 24 lines would be too short.
+_IN_FULL: Final = 3
 # Without a live line, a wait is told each time that so many seconds of it have passed: enough to see in a CI
 # log that the run lives.
 _TELL_WAITS_EVERY: Final = 30.0
@@ -78,7 +81,7 @@ class Display:
 
     def begin(self, title: str) -> None:
         """Say what begins, and show it live where that is welcome."""
-        self._print(Text(title, style="bold"))
+        self._print(Shown(title, style="bold"))
         if self._live:
             self._live.start()
 
@@ -90,7 +93,7 @@ class Display:
                     first = None not in self._since
                     self._since.setdefault(None, time.monotonic())
                 if first:
-                    self._print(Text(plural(len(event.scenarios), "scenario") + " selected", style="dim"))
+                    self._print(Shown(plural(len(event.scenarios), "scenario") + " selected", style="dim"))
             case Started() | StepStarted():
                 with self._lock:
                     self._since[event.scenario] = time.monotonic()
@@ -106,13 +109,13 @@ class Display:
 
     def problem(self, text: str) -> None:
         """Show at once what disturbs the run as a whole."""
-        self._print(Text(text, style="bold red"))
+        self._print(Shown(text, style="bold red"))
 
     def end(self, results: Results, report: str) -> None:
         """Take the live line away and close with a verdict per scenario, the causes, and the answer."""
         if self._live:
             self._live.stop()
-        self._print(Text(), *summary(results, report))
+        self._print(Shown(), *summary(results, report))
 
     def _waited(self, event: Waited) -> None:
         """Remember a wait for the live line; without one, tell it from time to time."""
@@ -122,7 +125,7 @@ class Display:
             if due:
                 self._told[event.scenario] = event.elapsed
         if due and self._live is None:
-            self._print(Text(f"{'':{_LABEL_WIDTH}}           … {_wait(event, 0.0)}", style="dim"))
+            self._print(Shown(f"{'':{_LABEL_WIDTH}}           … {_wait(event, 0.0)}", style="dim"))
 
     def _now(self) -> RenderableType:
         """The live part: a line for the run, and one for each scenario under way."""
@@ -136,7 +139,7 @@ class Display:
             done = "collecting"
         else:
             done = f"{ended} of {plural(selected, 'scenario')}" if ended < selected else "cleaning up"
-        self._spinner.update(text=Text(f"{done}  {duration(now - self._started)}", style="dim"))
+        self._spinner.update(text=Shown(f"{done}  {duration(now - self._started)}", style="dim"))
         lines: list[RenderableType] = [self._spinner]
         for identifier, step in under_way.items():
             scenario = run.scenarios[identifier]
@@ -145,18 +148,21 @@ class Display:
                 if step is not None
                 else "set-up"
             )
-            line = Text(no_wrap=True, overflow="ellipsis")
-            line.append(f"  {scenario.name}", style="bold").append(f"  {what}")
-            line.append(f"  {duration(now - since.get(identifier, now))}", style="dim")
-            lines.append(line)
-            if identifier in waits:
-                lines.append(_wait_line(*waits[identifier], now))
+            took = duration(now - since.get(identifier, now))
+            wait = waits.get(identifier)
+            if len(under_way) > _IN_FULL:
+                # A line for each host: what its step is, for how long, and where.
+                lines.append(_line(f"  {took}  {what}", f"  {scenario.name}"))
+                continue
+            lines += [_line("", f"  {scenario.name}"), _line(f"    {took}  {what}")]
+            if wait:
+                lines += _wait_lines(*wait, now)
         if not under_way and None in waits:
-            lines.append(_wait_line(*waits[None], now))
+            lines += _wait_lines(*waits[None], now)
         return Group(*lines)
 
     def _print(self, *lines: Text) -> None:
-        self._console.print(Text("\n").join(lines), soft_wrap=True)
+        self._console.print(Shown("\n").join(lines), soft_wrap=True)
 
 
 def summary(results: Results, report: str) -> list[Text]:
@@ -166,15 +172,15 @@ def summary(results: Results, report: str) -> list[Text]:
     for scenario in results.scenarios:
         if scenario.feature != feature:
             feature = scenario.feature
-            lines.append(Text(feature, style="bold"))
-        line = Text("  ").append(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
+            lines.append(Shown(feature, style="bold"))
+        line = Shown("  ").append(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
         line.append(f" {scenario.seconds:7.1f} s  {scenario.name}")
         if scenario.clauses:
             line.append(f"  {' '.join(scenario.clauses)}", style="dim")
         lines.append(line)
     lines += _plan(results) + _causes(results) + _findings(results)
-    lines += [Text(f"problem: {problem}", style="bold red") for problem in results.run.problems]
-    lines += [Text(), _answer(results), Text(f"Report: {report}")]
+    lines += [Shown(f"problem: {problem}", style="bold red") for problem in results.run.problems]
+    lines += [Shown(), _answer(results), Shown(f"Report: {report}")]
     return lines
 
 
@@ -186,7 +192,7 @@ def _plan(results: Results) -> list[Text]:
         for operation in operations
         if operation.changed and not operation.applied
     )
-    return [Text(), Text("Would change, in this order", style="bold"), *map(Text, needed)] if needed else []
+    return [Shown(), Shown("Would change, in this order", style="bold"), *map(Text, needed)] if needed else []
 
 
 def _causes(results: Results) -> list[Text]:
@@ -194,12 +200,12 @@ def _causes(results: Results) -> list[Text]:
     lines: list[Text] = []
     for cause in results.causes:
         owner = f" ({cause.owner})" if cause.owner else ""
-        line = Text("  ").append(f"{cause.verdict:{_LABEL_WIDTH}}", style=STYLE[cause.verdict])
+        line = Shown("  ").append(f"{cause.verdict:{_LABEL_WIDTH}}", style=STYLE[cause.verdict])
         line.append(f" {plural(len(cause.scenarios), 'scenario')}: {cause.reason}{owner}")
         lines.append(line)
         if cause.triage:
-            lines.append(Text(f"    {sentence(cause.triage)}", style="cyan"))
-    return [Text(), Text("Causes", style="bold"), *lines] if lines else []
+            lines.append(Shown(f"    {sentence(cause.triage)}", style="cyan"))
+    return [Shown(), Shown("Causes", style="bold"), *lines] if lines else []
 
 
 def _findings(results: Results) -> list[Text]:
@@ -208,22 +214,16 @@ def _findings(results: Results) -> list[Text]:
     for finding in all_findings(results):
         title = f"{finding.title} ({finding.clause})" if finding.clause else finding.title
         told = {"Seen": finding.detail, "Means": finding.meaning, "Do": finding.remedy}
-        lines = [Text(f"    {word}: {text}", style="dim") for word, text in told.items() if text]
-        titles.setdefault(title, [Text(f"  {title}"), *lines])
-    lines = [line for told in titles.values() for line in told]
-    return [Text(), Text("Findings: they decide nothing", style="bold"), *lines] if lines else []
-
-
-def all_findings(results: Results) -> list[Finding]:
-    """The findings of the session and of all scenarios, each once."""
-    found = [*results.session.findings, *(f for scenario in results.scenarios for f in scenario.findings)]
-    return list(dict.fromkeys(found))
+        lines: list[Text] = [Shown(f"    {word}: {text}", style="dim") for word, text in told.items() if text]
+        titles.setdefault(title, [Shown(f"  {title}"), *lines])
+    found = [line for told in titles.values() for line in told]
+    return [Shown(), Shown("Findings: they decide nothing", style="bold"), *found] if found else []
 
 
 def _answer(results: Results) -> Text:
     """The last word: how much is proved, and how much was changed to get there."""
     answer, ledger = results.answer, results.answer.ledger
-    line = Text(
+    line = Shown(
         answer_sentence(results), style=STYLE[Verdict.PASSED if answer.all_proved else Verdict.FAILED]
     )
     line.stylize("bold")
@@ -233,45 +233,35 @@ def _answer(results: Results) -> Text:
     return line.append(f"  {changes}.  {duration(results.run.seconds)}", style="not bold default")
 
 
-def answer_sentence(results: Results) -> str:
-    """Say whether it is proved."""
-    return " ".join(sentence.format(**values) for sentence, values in answer_words(results))
-
-
-def answer_words(results: Results) -> list[tuple[str, dict[str, int]]]:
-    """The answer's sentences, each with what its braces stand for."""
-    answer = results.answer
-    if not answer.selected:
-        return [("Nothing is proved: no scenario was selected.", {})]
-    if not answer.decided:
-        return [("Nothing is proved: no selected scenario decides.", {})]
-    noun = "scenario" if answer.decided == 1 else "scenarios"
-    counts = {"proved": answer.proved, "decided": answer.decided}
-    told: list[tuple[str, dict[str, int]]] = [(f"{{proved}} of {{decided}} {noun} proved.", counts)]
-    if results.run.faults:
-        told.append(("The lab was broken on purpose, so this certifies nothing.", {}))
-    if results.run.interrupted:
-        told.append(("The run was interrupted.", {}))
-    return told
-
-
 def _lines(scenario: ScenarioResult) -> list[Text]:
     """A finished scenario: one line, and its reason below where it has one."""
-    line = Text(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
+    line = Shown(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
     line.append(f" {scenario.seconds:7.1f} s  {scenario.name}", style="not bold default")
     if not scenario.reason:
         return [line]
     owner = f" ({scenario.owner})" if scenario.owner else ""
-    lines = [line, Text(f"{'':{_LABEL_WIDTH}}            {scenario.reason}{owner}")]
+    lines: list[Text] = [line, Shown(f"{'':{_LABEL_WIDTH}}            {scenario.reason}{owner}")]
     # Of what is not proven the causes at the end tell: one may stop all the rest.
     if scenario.triage and scenario.verdict is not Verdict.NOT_PROVEN:
-        lines.append(Text(f"{'':{_LABEL_WIDTH}}            {sentence(scenario.triage)}", style="cyan"))
+        lines.append(Shown(f"{'':{_LABEL_WIDTH}}            {sentence(scenario.triage)}", style="cyan"))
     return lines
 
 
-def _wait_line(wait: Waited, at: float, now: float) -> Text:
-    """A wait as the live part shows it."""
-    return Text(f"    {_wait(wait, now - at)}", style="dim")
+def _line(text: str, bold: str = "") -> Text:
+    """A line of the live part, cut where the terminal ends: one that wraps would stay behind."""
+    line = Shown(text, no_wrap=True, overflow="ellipsis")
+    return line.append(bold, style="bold")
+
+
+def _wait_lines(wait: Waited, at: float, now: float) -> list[Text]:
+    """A wait as the live part shows it: the time that is left first, for narrow terminals."""
+    left = max(0.0, wait.remaining - (now - at))
+    lines: list[Text] = [_line(f"    {duration(left)} left, waiting for {wait.what}")]
+    if wait.last_seen:
+        lines.append(_line(f"    last seen: {' '.join(wait.last_seen.split())}"))
+    for line in lines:
+        line.stylize("dim")
+    return lines
 
 
 def _wait(wait: Waited, ago: float) -> str:
@@ -279,14 +269,3 @@ def _wait(wait: Waited, ago: float) -> str:
     seen = f", last seen: {wait.last_seen}" if wait.last_seen else ""
     left = max(0.0, wait.remaining - ago)
     return f"waiting for {wait.what}: {duration(wait.elapsed + ago)}, {duration(left)} left{seen}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def plural(number: int, noun: str) -> str:
-    """`1 scenario`, `2 scenarios`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

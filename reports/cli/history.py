@@ -11,7 +11,7 @@ from reports.history.flakes import flakes
 from reports.history.keeping import remove, superfluous
 from reports.history.page import write
 from reports.history.reading import read
-from reports.terminal import plural
+from reports.words import plural
 
 if TYPE_CHECKING:
     import argparse

@@ -8,7 +8,7 @@ from lab.verdict import Verdict
 from reports.comparison.durations import durations
 from reports.comparison.labs import differences
 from reports.comparison.model import ClauseTurn, Comparison, ScenarioTurn, Side, Turn
-from reports.terminal import all_findings
+from reports.words import all_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

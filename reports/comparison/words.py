@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from reports.comparison.model import Turn
 from reports.run import own_names_left_out
-from reports.terminal import duration, plural
+from reports.words import duration, plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from allure_commons.model2 import TestResult
+from allure_commons.model2 import TestResult as AllureResult
 
 from lab.verdict import Verdict
 from reports.allure_about import links, severity, write_about
@@ -38,7 +38,7 @@ def test_it_leads_to_where_the_guide_says_it() -> None:
 
 
 def test_a_history_goes_on_from_run_to_run() -> None:
-    one, other = TestResult(), TestResult()
+    one, other = AllureResult(), AllureResult()
     describe(one, scenario("f::s", "W-1.2"))
     describe(other, scenario("f::s", "W-1.2", verdict=Verdict.FAILED, reason="it broke", seconds=3))
     assert one.historyId == other.historyId
@@ -58,8 +58,10 @@ def test_a_history_goes_on_from_run_to_run() -> None:
     ],
 )
 def test_whose_failure_it_is(tmp_path: Path, verdict: Verdict, reason: str, whose: str) -> None:
-    write_about(tmp_path, results(versions={"OVMF = x": "1\n2"}))
-    categories = json.loads((tmp_path / "categories.json").read_text(encoding="utf-8"))
+    folder = tmp_path / "allure-results"
+    write_about(folder, results(versions={"OVMF = x": "1\n2"}))
+    categories = json.loads((folder / "categories.json").read_text(encoding="utf-8"))
+    assert json.loads((tmp_path / "allurerc.json").read_text(encoding="utf-8"))["categories"] == categories
     message = f"{verdict}: {reason}"
     first = next(
         each["name"]
@@ -67,4 +69,4 @@ def test_whose_failure_it_is(tmp_path: Path, verdict: Verdict, reason: str, whos
         if STATUS[verdict] in each["matchedStatuses"] and re.fullmatch(each["messageRegex"], message)
     )
     assert first.startswith(whose)
-    assert "OVMF\\ \\=\\ x = 1 2\n" in (tmp_path / "environment.properties").read_text(encoding="utf-8")
+    assert "OVMF\\ \\=\\ x = 1 2\n" in (folder / "environment.properties").read_text(encoding="utf-8")

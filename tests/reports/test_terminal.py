@@ -8,13 +8,15 @@ import pty
 from typing import TYPE_CHECKING
 
 import pytest
+from rich.console import Console
 
 from lab.verdict import Verdict
 from reports.clauses import Catalogue
 from reports.events import Finished, Planned, Started, StepStarted, Waited
 from reports.model import ScenarioResult, StepResult
 from reports.run import Run
-from reports.terminal import Display, duration, is_live
+from reports.terminal import Display, is_live
+from reports.words import duration
 
 if TYPE_CHECKING:
     from tests.reports.small_suite import Suite
@@ -51,6 +53,46 @@ def test_a_log_hears_of_a_wait_from_time_to_time() -> None:
         "failed            70.0 s  s",
         "it [never] ran",
     ]
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_a_narrow_terminal_shows_step_wait_and_time_left(columns: int) -> None:
+    run = Run("r", lab={}, profile={}, catalogue=Catalogue())
+    display = Display(run, io.StringIO(), live=False)
+    run.listen(display)
+    scenario = _scenario()
+    scenario.name = "A name that is longer than forty columns, as many of the suite's are, and than eighty"
+    run.apply(Planned(scenarios=[scenario]))
+    run.apply(Started(scenario="f::s"))
+    run.apply(StepStarted(scenario="f::s", step=0))
+    run.apply(_waited(5, 295).model_copy(update={"last_seen": "Pending\x1b[2J, still"}))
+    shown = io.StringIO()
+    Console(file=shown, width=columns, markup=False).print(display._now())
+    lines = [line.rstrip() for line in shown.getvalue().splitlines()]
+    assert max(map(len, lines)) <= columns
+    assert lines[1].startswith("  A name that is longer")
+    assert lines[1].endswith("…")
+    assert lines[2:] == [
+        "    0 s  When the pod starts",
+        "    4 min 55 s left, waiting for the pod",
+        "    last seen: Pending\\x1b[2J, still",
+    ]
+
+
+def test_many_hosts_have_a_line_each() -> None:
+    run = Run("r", lab={}, profile={}, catalogue=Catalogue())
+    display = Display(run, io.StringIO(), live=False)
+    run.listen(display)
+    for host in range(5):
+        scenario = _scenario()
+        scenario.id = scenario.name = f"f::s{host}"
+        run.apply(Planned(scenarios=[scenario]))
+        run.apply(Started(scenario=scenario.id))
+        run.apply(StepStarted(scenario=scenario.id, step=0))
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(display._now())
+    lines = [line.strip() for line in shown.getvalue().splitlines()]
+    assert lines[1:] == [f"0 s  When the pod starts  f::s{host}" for host in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +135,7 @@ def test_a_person_sees_step_and_wait_while_they_last(suite: Suite) -> None:
     with suite.start(stdout=terminal) as process:
         os.close(terminal)
         shown = ""
-        while "waiting for the pod: 12 s, 4 min 48 s left, last seen: Pending" not in shown:
+        while not ("4 min 48 s left, waiting for the pod" in shown and "last seen: Pending" in shown):
             shown += os.read(controller, 4096).decode()
         assert "When it waits" in shown
         assert "0 of 1 scenario" in shown
