@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import re
 from typing import TYPE_CHECKING
 
 from lab.changes.kbs import KbsSource
+from lab.errors import HostFileError, LabError
+from lab.kata import KataConfiguration
+from lab.operator import CONTROLLER, NAMESPACE, containers_of
 
 if TYPE_CHECKING:
     from lab.cluster import Cluster
@@ -19,6 +24,8 @@ def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Reco
     release = host.run("cat /etc/os-release", check=False, reads=True).stdout
     record.version("operating system", _match(r'^PRETTY_NAME="?([^"\n]*)', release))
     record.version("kernel", host.run("uname -r", check=False, reads=True).stdout.strip() or "unknown")
+    arguments = host.run("cat /proc/cmdline", check=False, reads=True, quiet=True).stdout.strip()
+    record.version("kernel arguments", arguments or "unknown")
     firmware = host.run("dmesg", check=False, reads=True, quiet=True).stdout
     record.version("SEV firmware", _match(r"SEV API:(\S+ build:\S+)", firmware))
     record.version("Kubernetes", cluster.server_version())
@@ -32,6 +39,29 @@ def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Reco
     tag = KbsSource(host, profile.kbs).tag() or "unknown"
     record.version("simple-kbs", f"{tag} (image {image})")
     record.version("simple-kbs' database", _match(rf"{profile.kbs.database_container}\S* (\S+)", images))
+    deployment = cluster.get("Deployment", CONTROLLER, NAMESPACE)
+    for container in containers_of(deployment) if deployment else []:
+        record.version(f"operator's {container['name']}", container["image"])
+    for what, digest in _guest_files(host, profile.kata.sev_configuration).items():
+        record.version(what, digest)
+
+
+def _guest_files(host: Host, path: str) -> dict[str, str]:
+    """What the node's own configuration starts SEV guests with, by SHA-256; nothing of what is not there."""
+    try:
+        data = host.read_file(path)
+    except HostFileError:
+        return {}
+    found = {"kata SEV configuration": f"SHA-256 {hashlib.sha256(data).hexdigest()}"}
+    try:
+        kata = KataConfiguration.parse(path, data)
+        files = {"OVMF": kata.firmware, "guest kernel": kata.kernel, "guest initrd": kata.initrd}
+    except LabError:
+        return found
+    for what, file in files.items():
+        with contextlib.suppress(HostFileError):
+            found[what] = f"SHA-256 {host.sha256(file)}, {file}"
+    return found
 
 
 def _match(pattern: str, text: str) -> str:
