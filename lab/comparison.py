@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from lab.errors import LabError
 from lab.fact import Fact
 from lab.operator import is_of_release
 from lab.parsers.rpm import parse_kernel_release
@@ -48,7 +49,7 @@ class Comparison:
         """Whether it does. What cannot be compared does not."""
         try:
             return RELATIONS[self.relation](self.found, self.wanted)
-        except (KeyError, TypeError, ValueError):
+        except (LabError, AttributeError, KeyError, TypeError, ValueError):
             return False
 
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from lab.parsers.qemu import QemuArguments
 
 
+# More than KVM gives a guest (Linux 5.10, KVM_MAX_VCPUS is 288): each is a page to measure.
+MOST_VCPUS = 1024
+
+
 @dataclass(frozen=True)
 class Inputs:
     """What a launch digest follows from: SHA-256 of files in hex, the command line, an SEV-ES guest's vCPUs.
@@ -33,6 +37,8 @@ class Inputs:
 
     def digest(self, firmware: bytes) -> str:
         """The launch digest with this firmware, in base64. Raises LabError where it has no hash table."""
+        if not 0 <= self.vcpus <= MOST_VCPUS:
+            raise LabError(f"no guest has {self.vcpus} vCPUs")
         table = HashTable(kernel_sha256=self.kernel, initrd_sha256=self.initrd, append=self.append)
         return launch_digest(
             firmware, table, seves_vcpus=self.vcpus or None, vcpu_signature=self.vcpu_signature

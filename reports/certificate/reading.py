@@ -20,6 +20,26 @@ _TOLD: Final = 5
 M = TypeVar("M", bound=BaseModel)
 
 
+class _Lab(BaseModel):
+    """What is read of a lab file as the results have it."""
+
+    name: str | None = None
+    pins: dict[str, str | None] | None = None
+    files: dict[str, dict[str, Any] | None] | None = None
+    images: dict[str, Any] | None = None
+
+
+class _Profile(BaseModel):
+    """What is read of a profile as the results have it; the rest only to compute verdicts again."""
+
+    name: str | None = None
+
+
+class _Described(BaseModel):
+    lab: _Lab
+    profile: _Profile
+
+
 def json_file(path: Path) -> tuple[Any, bytes]:
     """The JSON document in a file, and its bytes. Raises Refusal."""
     name = path.name
@@ -72,7 +92,9 @@ def results_in(path: Path) -> Results:
         newer = isinstance(version, int) and version > known
         remedy = ": use the suite that wrote it, or a later one" if newer else ""
         raise Refusal(f"{path.name} has {told}, and this suite reads version {known}{remedy}")
-    return checked(Results, document, path.name)
+    results = checked(Results, document, path.name)
+    checked(_Described, {"lab": results.lab, "profile": results.profile}, path.name)
+    return results
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from lab.errors import LabError
 from lab.verdict import Verdict
 from reports.recomputed.moment import Contradiction, Facts, Moment
 from reports.recomputed.states import checks
@@ -71,7 +72,7 @@ def _again(
             words = {name: word or "" for name, word in match.groupdict().items()}
             try:
                 check(Moment(facts, scenario, number, words))
-            except Contradiction as contradiction:
+            except (Contradiction, LabError) as contradiction:
                 found.problems.append(f"{scenario.id}, “{step.text}”: {contradiction}")
             except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
                 found.problems.append(

@@ -265,6 +265,22 @@ def test_a_statement_that_says_more_than_the_results_is_refused(
     assert any(problem.startswith("the statement says") for problem in run.verified().problems)
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("lab", {"name": ["x"]}),
+        ("lab", {"pins": "x"}),
+        ("lab", {"files": {"initrd_online": "x"}}),
+        ("lab", {"images": []}),
+        ("profile", {"name": {"a": 1}}),
+    ],
+    ids=range(5),
+)
+def test_results_of_another_form_are_refused_in_a_line(run: SignedRun, part: str, value: Any) -> None:
+    rewrite(run, lambda content: content.update({part: value}))
+    assert any(f"does not fit its schema: {part}." in problem for problem in run.verified().problems)
+
+
 def test_what_is_no_run_is_not_signed_twice(run: SignedRun) -> None:
     with pytest.raises(Refusal, match="is signed already"):
         sign(run.folder, run.vendor)

@@ -292,6 +292,31 @@ def test_without_the_firmware_a_launch_digest_rests_on_what_was_told(tmp_path: P
     assert judged(tmp_path, RECORDED, lie, firmwares={})[0] == []
 
 
+@pytest.mark.parametrize(
+    "launch",
+    [
+        changed(LAUNCH, "inputs", "vcpus", to=10**9),
+        changed(LAUNCH, "inputs", "kernel", to=7),
+        changed(LAUNCH, "inputs", to=[]),
+        changed(LAUNCH, "arguments", to=["x"]),
+        changed(LAUNCH, "arguments", to=None),
+        [],
+        "x",
+    ],
+    ids=range(7),
+)
+def test_evidence_of_another_form_is_told_and_no_traceback(tmp_path: Path, launch: Any) -> None:
+    assert len(judged(tmp_path, RECORDED, [("launch", launch), ("sql", SQL)])[0]) == 1
+
+
+@pytest.mark.parametrize("found", [None, 7, "", [], {"a": 1}], ids=range(5))
+def test_a_finding_that_cannot_be_compared_does_not_hold(tmp_path: Path, found: Any) -> None:
+    for phrase, compared in STATES.items():
+        facts: Facts = [("comparison", {"what": what, "found": found}) for what, _, _ in compared]
+        if phrase != "firewalld is inactive":
+            assert judged(tmp_path, phrase, facts)[0] != [] or found == 7
+
+
 def test_evidence_outside_of_the_run_is_not_read(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
