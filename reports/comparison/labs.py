@@ -30,7 +30,9 @@ def differences(old: Results, new: Results) -> Iterator[Difference]:
     yield from _of("profile", flat(old.profile), flat(new.profile))
     yield from _of("operations", _operations(old), _operations(new))
     yield from _of("run", _run(old), _run(new))
-    yield from _of("suite", _suite(old), _suite(new))
+    suites = [_suite(old), _suite(new)]
+    if all(suites):
+        yield from _of("suite", *suites)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -74,6 +76,8 @@ def _lab(results: Results) -> dict[str, str]:
 def _platform(results: Results) -> dict[str, str]:
     """Which chips it ran on, and the roots that their chains end in."""
     chips = {each.cek: each.ark for each in results.session.platforms}
+    if not chips:
+        return {}
     return {
         "chip (SHA-256 of the CEK)": ", ".join(sorted(chips)),
         "root (SHA-256 of the ARK)": ", ".join(sorted(set(chips.values()))),
@@ -97,6 +101,9 @@ def _run(results: Results) -> dict[str, str]:
 
 
 def _suite(results: Results) -> dict[str, str]:
+    """What ran; nothing of a run that does not say (its suite is older than that)."""
     suite = results.suite
+    if not suite.python:
+        return {}
     commit = {"commit": suite.commit or "unknown", "changed files": str(suite.dirty)}
     return commit | {"python": suite.python} | dict(suite.packages)
