@@ -134,40 +134,51 @@ class GoneAtThirdPod(Cluster):
         return super().create(resource, namespace, body, write)
 
 
-class AnswersHtml(ApiServer):
-    """Answers for RuntimeClasses as a proxy's login page does: 200, and HTML."""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request."""
-        if request.method == "GET" and request.path.endswith("/runtimeclasses"):
-            return web.Response(text="<html><body>Please log in</body></html>", content_type="text/html")
-        return await super().handle(request)
-
-
-class AnswersHalf(ApiServer):
-    """Answers for RuntimeClasses with the first half of the JSON, as if that were all."""
+class HostileToAdministrators(ApiServer):
+    """Answers administrators for RuntimeClasses what cannot be used; the operator gets what it asks for."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request."""
         answer = await super().handle(request)
-        if (
-            request.method == "GET"
-            and request.path.endswith("/runtimeclasses")
-            and isinstance(answer, web.Response)
-            and isinstance(answer.body, bytes)
-        ):
-            return web.Response(body=answer.body[: len(answer.body) // 2], content_type="application/json")
+        asked = request.method == "GET" and request.path.endswith("/runtimeclasses")
+        if asked and isinstance(answer, web.Response) and self._is_administrator(request):
+            return self.spoilt(answer)
         return answer
 
+    def spoilt(self, answer: web.Response) -> web.Response:
+        """Return what is sent in an answer's place."""
+        raise NotImplementedError
 
-class AnswersNonsense(ApiServer):
-    """Answers for RuntimeClasses with JSON that is no list of objects."""
+    def _is_administrator(self, request: web.Request) -> bool:
+        return "system:masters" in self._authenticator.user(request).groups
 
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request."""
-        if request.method == "GET" and request.path.endswith("/runtimeclasses"):
-            return web.Response(text=json.dumps({"items": [17, None]}), content_type="application/json")
-        return await super().handle(request)
+
+class AnswersHtml(HostileToAdministrators):
+    """Answers as a proxy's login page does: 200, and HTML."""
+
+    def spoilt(self, answer: web.Response) -> web.Response:
+        """Return the page."""
+        del answer
+        return web.Response(text="<html><body>Please log in</body></html>", content_type="text/html")
+
+
+class AnswersHalf(HostileToAdministrators):
+    """Answers with the first half of the JSON, as if that were all."""
+
+    def spoilt(self, answer: web.Response) -> web.Response:
+        """Return the half."""
+        if not isinstance(answer.body, bytes):
+            return answer
+        return web.Response(body=answer.body[: len(answer.body) // 2], content_type="application/json")
+
+
+class AnswersNonsense(HostileToAdministrators):
+    """Answers with JSON that is no list of objects."""
+
+    def spoilt(self, answer: web.Response) -> web.Response:
+        """Return the nonsense."""
+        del answer
+        return web.Response(text=json.dumps({"items": [17, None]}), content_type="application/json")
 
 
 def old(_layout: Layout) -> int:
