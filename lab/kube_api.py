@@ -92,6 +92,8 @@ class KubeApi:
             parsed: dict[str, Any] = json.loads(answer)
         except ValueError:
             raise Unreachable("cluster", f"{path} is answered, but not with JSON") from None
+        if not isinstance(parsed, dict) or not _are_objects(parsed.get("items") or []):
+            raise Unreachable("cluster", f"{path} is answered, but with no object and no list of objects")
         return parsed
 
     def data(self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any) -> bytes:
@@ -170,6 +172,13 @@ class KubeApi:
         except HTTPError as error:
             cause = self._hindrance() or _cause(error)
             raise Unreachable("cluster", f"the Kubernetes API does not answer: {cause}") from None
+
+
+def _are_objects(items: Any) -> bool:
+    """Whether these are objects of Kubernetes, as far as that each has a name."""
+    return isinstance(items, list) and all(
+        isinstance(item, dict) and isinstance(item.get("metadata"), dict) for item in items
+    )
 
 
 def path_of(api_version: str, plural: str, namespace: str | None, name: str | None = None) -> str:
