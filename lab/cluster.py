@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.deadline import Deadline
@@ -17,7 +18,7 @@ from lab.settling import News, settle
 from lab.watching import Feed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from lab.forward import Forward
@@ -193,7 +194,8 @@ class Cluster:
             Feed(api, paths[1], news.of_events, fieldSelector=about),
         ]
         try:
-            return settle(news, settled_on_one_boot, what, deadline, self._record)
+            with self._way_told():
+                return settle(news, settled_on_one_boot, what, deadline, self._record)
         finally:
             for feed in feeds:
                 feed.close()
@@ -226,11 +228,23 @@ class Cluster:
         self, method: str, path: str, body: dict[str, Any] | None = None, **query: Any
     ) -> dict[str, Any]:
         try:
-            answer = self._connected().json(method, path, body, **query)
+            with self._way_told():
+                answer = self._connected().json(method, path, body, **query)
         finally:
             self._tell_sent_again()
         self._record.reached("cluster")
         return answer
+
+    @contextmanager
+    def _way_told(self) -> Iterator[None]:
+        """Tell that the host is lost, where the way to the API leads over it: one loss is one cause."""
+        try:
+            yield
+        except Unreachable as lost:
+            failure = self._forward.failure if self._forward else None
+            if not isinstance(failure, Unreachable) or lost.service == failure.service:
+                raise
+            raise Unreachable(failure.service, lost.cause.removeprefix(f"{failure.service}: ")) from None
 
     def _hindrance(self) -> str | None:
         failure = self._forward.failure if self._forward else None

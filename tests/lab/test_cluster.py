@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
@@ -463,6 +464,25 @@ def test_a_wait_over_a_host_that_reboots_unasked_tells_that(
         cluster.close()
         host.close()
         api.close()
+
+
+def test_a_host_that_is_lost_under_the_api_is_what_is_told(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: object, **__: object) -> None:
+        raise Unreachable("cluster", "the Kubernetes API does not answer: host: gone")
+
+    monkeypatch.setattr(cluster, "_connected", lambda: SimpleNamespace(json=ask))
+    with pytest.raises(Unreachable) as lost:
+        cluster.get("Pod", "p", "default")
+    assert lost.value.service == "cluster"
+    monkeypatch.setattr(cluster, "_forward", SimpleNamespace(failure=Unreachable("host", "gone"), close=bool))
+    with pytest.raises(Unreachable) as lost:
+        cluster.get("Pod", "p", "default")
+    assert (lost.value.service, lost.value.cause) == (
+        "host",
+        "the Kubernetes API does not answer: host: gone",
+    )
 
 
 def test_credentials_never_touch_the_runner_s_disk(
