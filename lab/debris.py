@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.record import Finding
+from lab.findings import finding
 
 if TYPE_CHECKING:
     from lab.host import Host
@@ -30,11 +30,5 @@ def tell_new(host: Host, before: set[str], record: Record) -> None:
     """Tell the reader how many were left since `before`; the suite removes nothing that it did not make."""
     left = sorted(failed_launches(host) - before)
     if left:
-        record.finding(
-            Finding(
-                title="kata leaves the session files of failed launches",
-                detail=f"{len(left)} new in {FOLDER} since the run began: {', '.join(left)}",
-                meaning="They hold no key that the host can read, but they pile up with each failed launch.",
-                remedy=f"Remove the old ones now and then: `find {FOLDER} -mindepth 1 -mmin +60 -delete`",
-            )
-        )
+        detail = f"{len(left)} new in {FOLDER} since the run began: {', '.join(left)}"
+        record.finding(finding("sev-debris", detail))

@@ -39,7 +39,9 @@ class Catalogue:
         self.guide = PublishedGuide(title=guide["title"], url=guide["url"])
         self._anchors: Mapping[str, str] = guide["sections"]
         advice = tomllib.loads(findings.read_text(encoding="utf-8"))["finding"]
-        self._advice: dict[str, dict[str, str]] = {entry["clause"]: entry for entry in advice}
+        self._advice: dict[str, dict[str, str]] = {
+            entry["clause"]: entry for entry in advice if "clause" in entry
+        }
         self._clauses: list[Mapping[str, str]] = document["clause"]
         self.errata = [Erratum(**entry, links=self._links(entry["section"])) for entry in document["erratum"]]
         self._features = features

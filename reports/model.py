@@ -259,6 +259,7 @@ class Results(Model):
     session: SessionFacts
     scenarios: list[ScenarioResult]
     causes: list[Cause]
+    findings: list[Finding] = []
     guide: PublishedGuide
     clauses: list[ClauseResult]
     errata: list[Erratum]

@@ -23,6 +23,7 @@ from reports.model import (
 )
 from reports.triage import ERROR, Heard, Rules, diagnose
 from reports.verdicts import WORST_FIRST
+from reports.words import all_findings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -166,6 +167,7 @@ class Run:
             clauses=self._catalogue.judge(scenarios),
             errata=self._catalogue.errata,
         )
+        results.findings = all_findings(results)
         results.certification = certification.judge(results, certification.Rules.read())
         return results
 
