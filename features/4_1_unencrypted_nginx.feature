@@ -10,7 +10,11 @@ Feature: Step four, example one - an unencrypted image in a kata VM
     Given the guide was followed for O-3.1
     And the RuntimeClass for unencrypted images exists with the handler of its name
     And the host's containerd had no nginx image before, which W-1.1 proves
+    And what it has of the image's layers and files is known
     When nginx is started with that RuntimeClass
     Then the pod is Running
     And a QEMU process on the host is the pod's VM
     And the host's containerd has no nginx image
+    And the host got neither a layer of the image nor a file of it
+    When the pod is stopped
+    Then the host got neither a layer of the image nor a file of it

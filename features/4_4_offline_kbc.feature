@@ -18,6 +18,7 @@ Feature: Step four, example two - the encrypted busybox with the offline KBC
     And its VM boots the offline-KBC initrd that the node's configuration names
     And the node's configuration asks for the launch secret of the offline KBC
     And its kernel parameters name no KBC
+    And the KBS's log shows its launch under the digest that the suite computes
 
   @W-4.4
   Scenario: The offline KBC never talks to the KBS at run time

@@ -61,6 +61,10 @@ class MemoryEncryption:
             self._testify("SEV is enabled", witness, log)
         return faults
 
+    def is_switched_on(self) -> bool:
+        """Whether kvm_amd launches SEV guests at all, by its own parameter."""
+        return parse_module_switch(self._said(f"cat {SWITCH}")) is True
+
     def firmware(self) -> Firmware | None:
         """The SEV firmware's version; None where nobody tells it."""
         log, witness = self._log()

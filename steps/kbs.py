@@ -106,6 +106,14 @@ def record_launch(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod)
     assert broker.launches(launch.digest), f"no launch recorded with {launch.digest}"
 
 
+@then("the KBS's log shows its launch under the digest that the suite computes")
+def log_launch(confidential_pods: ConfidentialPods, pod: Pod) -> None:
+    """Clause W-4.3: an offline launch leaves no connection. Its secret opens for what was measured only."""
+    seen = confidential_pods.requests_at_run_time(pod) + 1
+    digest = confidential_pods.launch_of(pod).digest
+    assert seen > 0, f"the KBS's log shows no launch with the digest {digest}, to which the pod's VM measures"
+
+
 @then("the KBS gives the key to that launch when the suite asks")
 def give_key(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Ask for the key in the name of the launch that the KBS recorded."""

@@ -10,6 +10,7 @@ from lab.confidential import ConfidentialPods, KbcName
 from lab.host import Host
 from lab.kata import KBC_PARAMETER, KataConfiguration
 from lab.launches import Launch
+from lab.memory_encryption import MemoryEncryption
 from lab.node import Node
 from lab.outcome import Pod
 from lab.profile import Profile
@@ -25,12 +26,16 @@ def find_vm(node: Node, pod: Pod) -> None:
 
 
 @then("its VM is an SEV guest")
-def be_sev_guest(confidential_pods: ConfidentialPods, pod: Pod) -> None:
-    """Clauses W-3.3, W-4.3: QEMU's own arguments."""
+def be_sev_guest(confidential_pods: ConfidentialPods, memory_encryption: MemoryEncryption, pod: Pod) -> None:
+    """Clauses W-3.3, W-4.3: QEMU's own arguments, and the kernel's word that it launches such guests."""
     qemu = confidential_pods.launch_of(pod).vm.qemu
     assert qemu.sev_guest is not None, f"QEMU runs without a sev-guest object: {qemu.arguments}"
     assert qemu.sev_guest.get("kernel-hashes") == "on", f"sev-guest: {qemu.sev_guest}"
+    assert "session-file" in qemu.sev_guest, f"launched without pre-attestation: {qemu.sev_guest}"
     assert qemu.machine.get("confidential-guest-support") == "sev", f"machine: {qemu.machine}"
+    assert memory_encryption.is_switched_on(), (
+        "QEMU's arguments say that the VM is an SEV guest, and kvm_amd's parameter sev is off"
+    )
 
 
 @then(parsers.parse("its VM boots the {kbc}-KBC initrd that the node's configuration names"))

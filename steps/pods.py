@@ -128,6 +128,12 @@ def run_online(confidential_pods: ConfidentialPods) -> Pod:
     return pod
 
 
+@when("the pod is stopped")
+def stop(workloads: Workloads, pod: Pod) -> None:
+    """Deleted, and gone."""
+    workloads.stop(pod)
+
+
 @then("the pod is Running")
 def run(workloads: Workloads, pod: Pod) -> None:
     """Running and ready; otherwise the refusal in the system's own words."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from simlab.machine.tools import control, text
 
 _LISTS: Final = Path("/var/lib/containerd/simlab")
+_BLOBS: Final = Path("/var/lib/containerd/io.containerd.content.v1.content/blobs/sha256")
 _SNAPSHOTS: Final = Path("/var/lib/containerd/io.containerd.snapshotter.v1.overlayfs/snapshots")
 _ENDPOINT: Final = "unix:///run/containerd/containerd.sock"
 # cri-tools, cmd/crictl/display.go: columns of at least 20, padded by 3.
@@ -84,11 +85,22 @@ def remove_images(options: argparse.Namespace) -> int:
             continue
         gone = names[0]
         _write("images", [image for image in found if image is not gone])
-        # containerd collects what no image names any more.
-        shutil.rmtree(_SNAPSHOTS / gone["id"].removeprefix("sha256:")[:12], ignore_errors=True)
+        _collect(gone["id"])
         for name in gone.get("repoTags") or [gone["id"]]:
             _print(f"Deleted: {name}\n")
     return failed
+
+
+def _collect(image_id: str) -> None:
+    """Delete what no image names any more, as containerd's garbage collection does with a removal."""
+    contents = _read("contents")
+    left = [item for item in contents if item["id"] != image_id]
+    named = {blob for item in left for blob in item["blobs"]}
+    for blob in (blob for item in contents if item["id"] == image_id for blob in item["blobs"]):
+        if blob not in named:
+            (_BLOBS / blob.removeprefix("sha256:")).unlink(missing_ok=True)
+    _write("contents", left)
+    shutil.rmtree(_SNAPSHOTS / image_id.removeprefix("sha256:")[:12], ignore_errors=True)
 
 
 def containers(options: argparse.Namespace) -> int:

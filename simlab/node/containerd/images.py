@@ -96,6 +96,7 @@ class HostImages:
         by_digest = f"{reference.name}@{manifest.digest}"
         size = sum(self._blob_path(digest).stat().st_size for digest in blobs)
         self._record(blobs[0], str(reference), by_digest, size)
+        self._record_contents(blobs)
         return HostImage(blobs[0], by_digest, config.get("config") or {})
 
     def _unpack(self, image_id: str, layers: list[dict[str, Any]], diff_ids: list[str], failed: str) -> None:
@@ -142,6 +143,11 @@ class HostImages:
         if by_digest not in entry["repoDigests"]:
             entry["repoDigests"].append(by_digest)
         state.write(self._host, "images", items)
+
+    def _record_contents(self, blobs: list[str]) -> None:
+        with self._recording:
+            others = [item for item in state.read(self._host, "contents") if item["id"] != blobs[0]]
+            state.write(self._host, "contents", [*others, {"id": blobs[0], "blobs": blobs}])
 
     def _store_blob(self, digest: str, data: bytes) -> None:
         path = self._blob_path(digest)

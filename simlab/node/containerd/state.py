@@ -4,6 +4,7 @@ Each file under `/var/lib/containerd/simlab` is a JSON list of objects that have
 messages (`k8s.io/cri-api` v1 `api.proto`), named as `crictl … -o json` prints them:
 
 - `images.json`: `id`, `repoTags`, `repoDigests`, `size` (bytes, text)
+- `contents.json`: of each image its `id` and the digests of its `blobs`, which a removal collects
 - `sandboxes.json`: `id`, `metadata` (`name`, `namespace`, `uid`, `attempt`), `state`, `createdAt` (ns,
   text), `labels`, `annotations`, `runtimeHandler`
 - `containers.json`: `id`, `podSandboxId`, `metadata` (`name`, `attempt`), `image` (`image`), `imageRef`,

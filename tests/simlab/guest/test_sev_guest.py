@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from sevsnpmeasure.sev_mode import SevMode
 from simlab import artifacts
 from simlab.artifacts import firmware
 from simlab.node.kata.digest import seves_digest
+from simlab.psp.client import Sev, SevError
 from simlab.release import paths, versions
 from simlab.sev.errors import SignatureError
 from simlab.sev.owner import Owner
@@ -191,6 +193,15 @@ def test_firmware_without_hash_table_is_refused(world: World) -> None:
         assert vm.refused() == (
             "qemu-system-x86_64: SEV: kernel specified but guest firmware has no hashes table GUID\n"
         )
+
+
+def test_without_an_asid_left_no_guest_starts(world: World) -> None:
+    with Sev(world.layout.psp_socket) as sev:
+        with contextlib.suppress(SevError):
+            while True:
+                sev.launch_start(0, b"", b"")
+        with w.Vm(world, sev_policy=0) as vm:
+            assert "sev_kvm_init: failed to initialize ret=-16 fw_error=0 ''" in vm.refused()
 
 
 def test_session_for_another_policy_is_refused(world: World) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -85,11 +86,15 @@ def test_guest_pulls_and_host_does_not(lab: WholeLab) -> None:
 
 
 def test_host_pulls_for_other_runtimes(lab: WholeLab) -> None:
+    blobs = "ls /var/lib/containerd/io.containerd.content.v1.content/blobs/sha256"
+    before = lab.run(blobs)
     with lab.pod("runc", PLAIN) as pod:
         pod.runs()
         assert "bitnami/nginx" in lab.run("crictl image ls")
+        assert lab.run(blobs) != before
     assert lab.run("crictl rmi docker.io/bitnami/nginx:1.22.0").startswith("Deleted: docker.io/bitnami/nginx")
     assert "bitnami/nginx" not in lab.run("crictl image ls")
+    assert lab.run(blobs) == before, "what no other image names goes with it"
 
 
 def test_host_pulls_without_cocos_containerd(lab: WholeLab) -> None:
@@ -119,10 +124,10 @@ def test_key_broker_unreachable_from_the_guest_only(lab: WholeLab, online: Value
     assert pull_error(lab, "unreachable", **(online | {"kernel_params": params})) == NO_KEY
 
 
-def test_database_down(lab: WholeLab, offline: Values) -> None:
+def test_database_down(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
     lab.run("docker stop simple-kbs-db-1")
     try:
-        message = sandbox_error(lab, "no-database", **offline)
+        message = sandbox_error(lab, f"no-database-{request.node.callspec.id}", **kbc)
     finally:
         lab.run("docker start simple-kbs-db-1")
         lab.wait_for_database()
@@ -137,6 +142,14 @@ def test_keyset_names_a_missing_key(lab: WholeLab, offline: Values) -> None:
     cause = "no rows returned by a query that expected to return at least one row"
     assert message.startswith(f"{P1}{SECRET}rpc error: code = Internal desc = ")
     assert cause in message
+
+
+def test_online_key_that_the_database_lacks(lab: WholeLab, online: Values) -> None:
+    lab.sql("UPDATE secrets SET secret_id = 'elsewhere' WHERE secret_id = 'key_id1'")
+    try:
+        assert pull_error(lab, "no-key-online", **online) == NO_KEY
+    finally:
+        lab.sql("UPDATE secrets SET secret_id = 'key_id1' WHERE secret_id = 'elsewhere'")
 
 
 def test_offline_bundle_without_the_key(lab: WholeLab, offline: Values) -> None:
@@ -162,10 +175,27 @@ def test_digest_refused_online_at_the_pull(lab: WholeLab, online: Values) -> Non
         lab.sql("UPDATE secrets SET polid = NULL WHERE secret_id = 'key_id1'")
 
 
-def test_wrong_key_is_noticed_when_the_layer_is_opened(lab: WholeLab, offline: Values) -> None:
+def test_digest_refused_by_the_tenants_policy_at_launch(
+    lab: WholeLab, kbc: Values, request: pytest.FixtureRequest
+) -> None:
+    """For the online KBC as well: the policy of everything is asked for the connection, too."""
+    path = lab.layout.kbs / "default_policy.json"
+    text = path.read_text()
+    path.write_text(json.dumps(json.loads(text) | {"allowed_digests": [WRONG_DIGEST]}))
+    try:
+        message = sandbox_error(lab, f"tenant-{request.node.callspec.id}", **kbc)
+    finally:
+        path.write_text(text)
+    assert "code = Internal desc = Policy validation failed: fw digest not valid" in message
+    assert message.startswith(f"{P1}{SECRET}")
+
+
+def test_wrong_key_is_noticed_when_the_layer_is_opened(
+    lab: WholeLab, kbc: Values, request: pytest.FixtureRequest
+) -> None:
     lab.sql(f"UPDATE secrets SET secret = '{WRONG_KEY}' WHERE secret_id = 'key_id1'")
     try:
-        message = pull_error(lab, "wrong-key", **offline)
+        message = pull_error(lab, f"wrong-key-{request.node.callspec.id}", **kbc)
     finally:
         lab.sql(f"UPDATE secrets SET secret = '{STOCK_KEY}' WHERE secret_id = 'key_id1'")
     assert "failed to async_get_plaintext_layer: " in message
@@ -179,15 +209,16 @@ def test_certificate_chain_missing(lab: WholeLab, kbc: Values, request: pytest.F
     assert message == f"{P1_NOT_FOUND}{text}: not found"
 
 
-def test_certificate_chain_is_garbage(lab: WholeLab, online: Values) -> None:
+def test_certificate_chain_is_garbage(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
     lab.run("head -c 10000 /dev/urandom > /opt/sev/garbage.cert")
-    message = sandbox_error(lab, "garbage", **online, sev_cert_chain="/opt/sev/garbage.cert")
+    chain = "/opt/sev/garbage.cert"
+    message = sandbox_error(lab, f"garbage-{request.node.callspec.id}", **kbc, sev_cert_chain=chain)
     assert message.startswith(f"{P1}Error receiving launch bundle from attestation proxy: rpc error: code = ")
     assert "Cert Chain not formatted correctly" in message
 
 
-def test_pre_attestation_off(lab: WholeLab, online: Values) -> None:
-    message = pull_error(lab, "unattested", **online, guest_pre_attestation=False)
+def test_pre_attestation_off(lab: WholeLab, kbc: Values, request: pytest.FixtureRequest) -> None:
+    message = pull_error(lab, f"unattested-{request.node.callspec.id}", **kbc, guest_pre_attestation=False)
     assert message == NO_KEY
 
 
