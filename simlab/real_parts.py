@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 # Variable -> what its path must be.
 _PROGRAMS: Final = {"SSHD": "OpenSSH's sshd", "SIMPLE_KBS": "the server of simple-kbs"}
-VARIABLES: Final = tuple(_PROGRAMS)
+_ASSETS: Final = ("kube-apiserver", "etcd")
+# envtest's (sigs.k8s.io/controller-runtime, pkg/envtest).
+_ASSETS_VARIABLE: Final = "KUBEBUILDER_ASSETS"
+VARIABLES: Final = (*_PROGRAMS, _ASSETS_VARIABLE)
 
 
 class RealPartError(Exception):
@@ -28,6 +31,8 @@ class RealParts:
 
     sshd: Path | None = None
     simple_kbs: Path | None = None
+    # The folder with kube-apiserver and etcd.
+    kubernetes: Path | None = None
 
     def told(self) -> Iterator[str]:
         """Say each real part in a few words, for the lab file and so for reports."""
@@ -35,6 +40,8 @@ class RealParts:
             yield f"OpenSSH's sshd ({self.sshd})"
         if self.simple_kbs:
             yield f"simple-kbs ({self.simple_kbs})"
+        if self.kubernetes:
+            yield f"{' and '.join(_ASSETS)} ({self.kubernetes})"
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> RealParts:
@@ -42,6 +49,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> RealParts:
     return RealParts(
         sshd=_program(environ, "SSHD"),
         simple_kbs=_program(environ, "SIMPLE_KBS"),
+        kubernetes=_assets(environ),
     )
 
 
@@ -53,6 +61,19 @@ def _program(environ: Mapping[str, str], variable: str) -> Path | None:
         raise RealPartError(
             f"{variable} is {text!r}; it must be the absolute path of an executable file"
             f" ({_PROGRAMS[variable]}), or empty for the lab's own"
+        )
+    return Path(text)
+
+
+def _assets(environ: Mapping[str, str]) -> Path | None:
+    text = environ.get(_ASSETS_VARIABLE, "")
+    if not text:
+        return None
+    missing = [name for name in _ASSETS if not _is_program(Path(text) / name)]
+    if missing:
+        raise RealPartError(
+            f"{_ASSETS_VARIABLE} is {text!r}, without an executable file {' and '.join(missing)}; it must be"
+            f" the absolute path of a folder with {' and '.join(_ASSETS)}, or empty for the lab's own"
         )
     return Path(text)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import os
 import socket
+import ssl
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -19,6 +21,7 @@ READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 
 _LOOK_AGAIN_SECONDS: Final = 0.02
+_ANSWER_SECONDS: Final = 2.0
 _TAIL_LINES: Final = 12
 
 
@@ -160,6 +163,26 @@ def port_accepts(address: str, port: int) -> Callable[[], Awaitable[bool]]:
             return False
         writer.close()
         return True
+
+    return look
+
+
+def https_answers(address: str, port: int, path: str, authority: Path) -> Callable[[], Awaitable[bool]]:
+    """Return the condition that a GET of `path` is answered with 200 by a server of that authority."""
+
+    def ask() -> bool:
+        context = ssl.create_default_context(cafile=str(authority))
+        connection = http.client.HTTPSConnection(address, port, context=context, timeout=_ANSWER_SECONDS)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    async def look() -> bool:
+        return await asyncio.to_thread(ask)
 
     return look
 

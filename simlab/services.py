@@ -22,6 +22,7 @@ from simlab.faults import acts
 from simlab.host_kustomize import HostKustomize
 from simlab.images import catalog
 from simlab.internet import git
+from simlab.kube import real
 from simlab.machine import access, disk, kernel, labfile, openssh, sandbox, skeleton, systemd
 from simlab.machine.front_door import FrontDoor
 from simlab.machine.power import Power
@@ -31,7 +32,15 @@ from simlab.node.host import Host
 from simlab.operator import archive
 from simlab.operator import images as operator_images
 from simlab.psp import platform
-from simlab.service import Service, ServiceError, Spec, file_exists, port_accepts, socket_accepts
+from simlab.service import (
+    Service,
+    ServiceError,
+    Spec,
+    file_exists,
+    https_answers,
+    port_accepts,
+    socket_accepts,
+)
 from simlab.stages import Stage
 
 if TYPE_CHECKING:
@@ -109,7 +118,7 @@ class Lab:
                 ("network", "names", "pki", "artifacts", "images", "repositories", "cek"),
                 self.services["internet"].start,
             ),
-            Step("apiserver", ("network", "pki"), self.services["apiserver"].start),
+            Step("apiserver", ("network", "pki"), self._start_api),
             Step("controllers", ("apiserver",), self.services["controllers"].start),
             Step("seed", ("apiserver",), _thread(stage.seed_cluster, lab, self._stage)),
             Step("control", (), self._open_control),
@@ -166,15 +175,7 @@ class Lab:
                 ["simlab.internet", "--root", str(lab.root)],
                 port_accepts(addresses.INTERNET_IP, 443),
             ),
-            self._python(
-                "apiserver",
-                [
-                    *("simlab.kube.apiserver", "--fd", str(sockets.api_fd), "--pki", str(lab.pki)),
-                    *("--listen", f"{addresses.HOST_IP}:{addresses.KUBE_API_PORT}"),
-                ],
-                port_accepts(addresses.HOST_IP, addresses.KUBE_API_PORT),
-                fds=(sockets.api_fd,),
-            ),
+            *self._api_specs(),
             self._python(
                 "controllers",
                 ["simlab.kube.controllers", "--kubeconfig", str(lab.world / "controllers.conf")],
@@ -196,6 +197,28 @@ class Lab:
                 fds=(sockets.ssh_fd,),
             ),
         ]
+
+    def _api_specs(self) -> Sequence[Spec]:
+        """Return the API server; a real one has its etcd before it, and after it a door to the runner."""
+        lab, descriptor, assets = self._layout, self._sockets.api_fd, self._parts.kubernetes
+        address = f"{addresses.HOST_IP}:{addresses.KUBE_API_PORT}"
+        ready = https_answers(addresses.HOST_IP, addresses.KUBE_API_PORT, "/readyz", lab.pki / "ca.crt")
+        if assets is None or (self._fault and "apiserver" in self._fault.stand_ins):
+            own = ["simlab.kube.apiserver", "--fd", str(descriptor), "--pki", str(lab.pki)]
+            return [self._python("apiserver", [*own, "--listen", address], ready, fds=(descriptor,))]
+        relay = ["simlab.kube.relay", "--fd", str(descriptor), "--to", address]
+        return [
+            Spec("etcd", lambda: real.etcd_command(lab, assets), port_accepts("127.0.0.1", real.ETCD_PORT)),
+            Spec("apiserver", lambda: real.apiserver_command(lab, assets), ready),
+            self._python("relay", relay, _at_once, fds=(descriptor,)),
+        ]
+
+    async def _start_api(self) -> None:
+        specs = self._api_specs()
+        for spec in specs:
+            await self.services[spec.name].start()
+        if len(specs) > 1:
+            await asyncio.to_thread(real.authorize, self._layout)
 
     def _database_container(self) -> Container:
         lab = self._layout

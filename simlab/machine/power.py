@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from simlab.service import Service
 
 # The cluster's control plane keeps its objects in memory and not in etcd's files: it is held, not ended.
-_HELD: Final = ("apiserver", "controllers")
+# So is a real one, which would take seconds to come up again.
+_HELD: Final = ("etcd", "apiserver", "controllers")
 
 _log = logging.getLogger("power")
 
@@ -117,7 +118,7 @@ class Power:
 
     def _hold(self, number: signal.Signals) -> None:
         for name in _HELD:
-            pid = self._services[name].pid
+            pid = self._services[name].pid if name in self._services else None
             if pid is not None:
                 os.kill(pid, number)
 

@@ -5,10 +5,13 @@ Its manifests are the lab's release's own (`simlab.release.versions`).
 
 from __future__ import annotations
 
+import http
 import json
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab import addresses
+from simlab.kubeclient import KubeClientError
 from simlab.operator import daemonsets, names
 from simlab.operator.reconciler import runtime_class
 from simlab.operator.status import Status
@@ -25,6 +28,9 @@ _REACHABLE_PROXY: Final = "quay.io/brancz/kube-rbac-proxy"
 
 # The manager's, and one of each daemon on the one node.
 _PODS: Final = 3
+
+_ESTABLISHED_SECONDS: Final = 30.0
+_LOOK_AGAIN_SECONDS: Final = 0.05
 
 _IN_NAMESPACE: Final = f"namespaces/{names.NAMESPACE}"
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
@@ -59,6 +65,8 @@ def deploy(api: KubeClient, release: Release) -> None:
                 if container["name"] == _PROXY:
                     container["image"] = reachable_proxy(release)
         _create(api, applied)
+        if applied["kind"] == "CustomResourceDefinition":
+            _await_established(api, applied["metadata"]["name"])
 
 
 def install(api: KubeClient, release: Release) -> None:
@@ -93,9 +101,25 @@ def is_running(api: KubeClient, node: Object) -> bool:
     return len(pods) == _PODS and all(_is_ready(pod) for pod in pods)
 
 
+def _await_established(api: KubeClient, name: str) -> None:
+    """Wait until custom resources of a new definition are served. Raises KubeClientError."""
+    deadline = time.monotonic() + _ESTABLISHED_SECONDS
+    path = f"{_COLLECTIONS['CustomResourceDefinition']}/{name}"
+    while not _is_true(api.find(path) or {}, "Established"):
+        if time.monotonic() > deadline:
+            what = f"{path} is not established after {_ESTABLISHED_SECONDS:.0f} s"
+            raise KubeClientError("GET", http.HTTPStatus.OK, what)
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
 def _is_ready(pod: Object) -> bool:
-    conditions = pod.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    return _is_true(pod, "Ready")
+
+
+def _is_true(obj: Object, condition: str) -> bool:
+    # A new definition of a real API server has null there.
+    conditions = obj.get("status", {}).get("conditions") or []
+    return any(one["type"] == condition and one["status"] == "True" for one in conditions)
 
 
 def _as_applied(manifest: Object) -> Object:

@@ -16,11 +16,14 @@ def test_without_a_variable_every_part_is_the_labs_own() -> None:
     assert list(real_parts.from_environment({"SSHD": ""}).told()) == []
 
 
-def test_the_parts_that_are_named_are_told() -> None:
-    named = {"SSHD": "/bin/sh", "SIMPLE_KBS": "/bin/cat"}
+def test_the_parts_that_are_named_are_told(tmp_path: Path) -> None:
+    for name in ("kube-apiserver", "etcd"):
+        (tmp_path / name).touch(mode=0o755)
+    named = {"SSHD": "/bin/sh", "SIMPLE_KBS": "/bin/cat", "KUBEBUILDER_ASSETS": str(tmp_path)}
     assert list(real_parts.from_environment(named).told()) == [
         "OpenSSH's sshd (/bin/sh)",
         "simple-kbs (/bin/cat)",
+        f"kube-apiserver and etcd ({tmp_path})",
     ]
 
 
@@ -36,3 +39,9 @@ def test_what_is_no_program_is_refused_by_the_variables_name(
         real_parts.RealPartError, match=f"^{variable} is '.*absolute path of an executable file"
     ):
         real_parts.from_environment({variable: wrong})
+
+
+def test_a_folder_that_lacks_a_program_is_refused_by_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "etcd").touch(mode=0o755)
+    with pytest.raises(real_parts.RealPartError, match=r"without an executable file kube-apiserver;"):
+        real_parts.from_environment({"KUBEBUILDER_ASSETS": str(tmp_path)})
