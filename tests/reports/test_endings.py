@@ -11,6 +11,7 @@ import pytest
 
 from lab.verdict import Verdict
 from tests.reports.small_suite import allure
+from tests.reports.visible import visible
 
 if TYPE_CHECKING:
     from tests.reports.small_suite import Left, Suite
@@ -215,4 +216,4 @@ def test_a_run_on_a_lab_that_is_broken_on_purpose_says_so_and_is_no_success(suit
     assert left.results.run.faults == ["no-key: no key"]
     assert "The lab is broken on purpose: no-key: no key" in left.output
     assert "1 of 1 scenario proved. The lab was broken on purpose, so this certifies" in left.output
-    assert "no-key: no key. This run certifies nothing." in left.texts()["index.html"]
+    assert "no-key: no key. This run certifies nothing." in visible(left.texts()["index.html"])
