@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.deadline import Deadline
@@ -221,7 +222,7 @@ class Cluster:
                 if self._lab.cluster.reach == "ssh":
                     self._forward = self._host.forward(access.host, access.port)
                     address = self._forward.address
-                self._api = KubeApi(access, address, self._hindrance, self._repeated)
+                self._api = KubeApi(access, address, self._hindrance, self._repeated, self._record.exchange)
             return self._api
 
     def _json(
@@ -269,8 +270,9 @@ class Cluster:
                 raise Unreachable("cluster", f"{local} cannot be read: {error.strerror}") from None
         path = self._lab.cluster.kubeconfig
         where = f"{path} on the host"
+        read = partial(self._host.read_file, sensitive=True)
         try:
-            return parse_kubeconfig(self._host.read_file(path), where, self._host.read_file)
+            return parse_kubeconfig(read(path), where, read)
         except NoSuchHostFile as error:
             raise Unreachable(
                 "cluster", f"no kubeconfig: {error}; see cluster.kubeconfig in the lab file"

@@ -6,8 +6,9 @@ import contextlib
 import hashlib
 import posixpath
 import threading
+import time
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.deadline import Deadline
 from lab.errors import (
@@ -15,6 +16,7 @@ from lab.errors import (
     DeadlineExceeded,
     HostFileError,
     HostRebooted,
+    LabError,
     NoSuchHostFile,
     Unreachable,
 )
@@ -25,13 +27,14 @@ from lab.held import Held, holding
 from lab.link import BOOT_ID, Link
 from lab.printable import shortened
 from lab.put_in_place import PUT_IN_PLACE
-from lab.record import Wait
+from lab.record import Exchange, Wait
 from lab.remote_files import FileStatus, RemoteFiles, beside
 from lab.reverse import Reverse
+from lab.secret import MASK
 from lab.transcript import transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import paramiko
 
@@ -100,7 +103,13 @@ class Host:
         shown = self._redact(command if sensitive else text)
         stdin = input.encode() if isinstance(input, str) else input or b""
         request = Request(text, shown, self._limit(deadline), stdin, output_limit, outlives)
-        result = self._link.use(lambda connection: self._link.execute(connection, request), again=reads)
+        asked = {"command": shown} | ({"stdin_bytes": len(stdin)} if stdin else {})
+        with self._exchanged("command", asked) as answered:
+            result = self._link.use(lambda connection: self._link.execute(connection, request), again=reads)
+            answered["exit_code"] = result.exit_code
+            answered["stdout"], answered["stderr"] = (
+                (MASK, MASK) if sensitive else (result.stdout, result.stderr)
+            )
         self._record.reached("host")
         if not quiet:
             told = transcript(shown, result, hidden=sensitive)
@@ -123,11 +132,18 @@ class Host:
                 raise
             return Held(channel, self._redact(text), self._link.close_session)
 
-        return self._link.use(start, again=False)
+        with self._exchanged("command", {"command": self._redact(text), "held": True}):
+            return self._link.use(start, again=False)
 
-    def read_file(self, path: str) -> bytes:
-        """The content of a file. Raises NoSuchHostFile, HostFileError."""
-        return self._with_files(lambda files: files.read(path))
+    def read_file(self, path: str, *, sensitive: bool = False) -> bytes:
+        """The content of a file; `sensitive` keeps it out of a transcript.
+
+        Raises NoSuchHostFile, HostFileError.
+        """
+        with self._exchanged("file", {"does": "read", "path": path}) as answered:
+            content = self._with_files(lambda files: files.read(path))
+            answered["content"] = MASK if sensitive else content
+        return content
 
     def write_file(self, path: str, data: bytes, mode: int = 0o644, owner: str | None = None) -> None:
         """Put `data` in the place of a file at once: whoever reads it sees the old content or the new.
@@ -140,8 +156,9 @@ class Host:
             target = files.real_path(path)
             return files.write_new(target, data), target
 
-        new, target = self._with_files(put, again=False)
         checksum = hashlib.sha256(data).hexdigest()
+        with self._exchanged("file", {"does": "write", "path": path, "sha256": checksum}):
+            new, target = self._with_files(put, again=False)
         self._script(PUT_IN_PLACE, path, new, target, f"{mode:o}", owner or "", checksum, str(len(data)))
 
     def copy_file(self, source: str, path: str) -> None:
@@ -163,11 +180,17 @@ class Host:
 
     def stat(self, path: str) -> FileStatus:
         """Size, mode, owner and time of a file. Raises NoSuchHostFile, HostFileError."""
-        return self._with_files(lambda files: files.stat(path))
+        with self._exchanged("file", {"does": "stat", "path": path}) as answered:
+            found = self._with_files(lambda files: files.stat(path))
+            answered.update(vars(found))
+        return found
 
     def remove_file(self, path: str) -> None:
         """Remove a file; one that is not there is fine. Raises HostFileError."""
-        with contextlib.suppress(NoSuchHostFile):
+        with (
+            contextlib.suppress(NoSuchHostFile),
+            self._exchanged("file", {"does": "remove", "path": path}),
+        ):
             self._with_files(lambda files: files.remove(path), again=False)
 
     def remove_torn(self, path: str) -> None:
@@ -252,6 +275,19 @@ class Host:
     def close(self) -> None:
         """Close the connection. The host can be used again: it connects anew."""
         self._link.drop()
+
+    @contextlib.contextmanager
+    def _exchanged(self, protocol: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Have the answer that is filled in, or the error that comes instead, written down."""
+        answered: dict[str, Any] = {}
+        began = time.monotonic()
+        try:
+            yield answered
+        except LabError as error:
+            answered["error"] = str(error)
+            raise
+        finally:
+            self._record.exchange(Exchange(protocol, asked, answered, time.monotonic() - began))
 
     def _limit(self, deadline: Deadline | float | None) -> Deadline:
         if isinstance(deadline, Deadline):

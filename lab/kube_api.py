@@ -7,6 +7,7 @@ used: its discovery waits without a limit on a server that accepts and says noth
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -16,9 +17,10 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from lab.errors import ApiRefused, Unreachable
+from lab.errors import ApiRefused, LabError, Unreachable
 from lab.memory_file import MemoryFile
 from lab.printable import printable, shortened
+from lab.record import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,7 +34,8 @@ TIMEOUT = (10.0, 35.0)
 class KubeApi:
     """One API server, at `address` as the runner reaches it.
 
-    `hindrance` may say why it cannot be reached; `repeated` is told what is sent again, and why.
+    `hindrance` may say why it cannot be reached; `repeated` is told what is sent again, and why; `exchanged`
+    each request with its answer.
     """
 
     def __init__(
@@ -41,9 +44,11 @@ class KubeApi:
         address: str,
         hindrance: Callable[[], str | None],
         repeated: Callable[[str, str], None],
+        exchanged: Callable[[Exchange], None],
     ) -> None:
         self._hindrance = hindrance
         self._repeated = repeated
+        self.exchanged = exchanged
         self._files: list[MemoryFile] = []
         self._client: ApiClient | None = None
         configuration = Configuration(host=f"https://{address}")
@@ -103,15 +108,31 @@ class KubeApi:
         a connection that is kept alive at any time, which is noticed only by using it (RFC 9110, section
         9.2.2; RFC 9112, section 9.5).
         """
-        with self._clear(f"{method} {path}"):
-            try:
-                return self._send(method, path, body, query, TIMEOUT)
-            except (ProtocolError, ApiException) as error:
-                cut = _cut_off(error)
-                if method != "GET" or cut is None:
-                    raise
-                self._repeated(f"GET {path}", cut)
+        sent = {key: value for key, value in query.items() if value is not None}
+        asked = {"method": method, "path": path, "query": sent} | ({"body": body} if body else {})
+        answered: dict[str, Any] = {}
+        began = time.monotonic()
+        try:
+            with self._clear(f"{method} {path}"):
+                answered["body"] = answer = self._send_patiently(method, path, body, sent)
+        except LabError as error:
+            answered["error"] = str(error)
+            raise
+        finally:
+            self.exchanged(Exchange("kubernetes", asked, answered, time.monotonic() - began))
+        return answer
+
+    def _send_patiently(
+        self, method: str, path: str, body: dict[str, Any] | None, query: dict[str, Any]
+    ) -> bytes:
+        try:
             return self._send(method, path, body, query, TIMEOUT)
+        except (ProtocolError, ApiException) as error:
+            cut = _cut_off(error)
+            if method != "GET" or cut is None:
+                raise
+            self._repeated(f"GET {path}", cut)
+        return self._send(method, path, body, query, TIMEOUT)
 
     @contextmanager
     def stream(self, path: str, silence: float, **query: Any) -> Iterator[urllib3.BaseHTTPResponse]:

@@ -63,8 +63,24 @@ class Wait:
     last_seen: str
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """One question that went to a lab and what came back, for a run's transcript (docs/transcripts.md).
+
+    Bytes in `asked` and `answered` are what really came; whoever writes them down decodes, redacts and cuts.
+    """
+
+    protocol: str  # command, file, kubernetes, watch, grpc, sql
+    asked: dict[str, Any]
+    answered: dict[str, Any]
+    seconds: float = 0.0
+
+
 class Record(Protocol):
     """Where a run's facts go."""
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Write down a question and its answer, where the run has a transcript."""
 
     def evidence(
         self, name: str, body: str | bytes | dict[str, Any] | list[Any], *, fact: str | None = None
@@ -104,6 +120,11 @@ class MemoryRecord:
     versions: dict[str, str] = field(default_factory=dict)
     platforms: list[PlatformIdentity] = field(default_factory=list)
     services: set[str] = field(default_factory=set)
+    exchanges: list[Exchange] = field(default_factory=list)
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Remember an exchange."""
+        self.exchanges.append(exchange)
 
     def evidence(
         self, name: str, body: str | bytes | dict[str, Any] | list[Any], *, fact: str | None = None

@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import ApiRefused, LabError, Unreachable
+from lab.record import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +134,8 @@ class Feed:
             version = str(item["metadata"]["resourceVersion"])
             if kind == "BOOKMARK":
                 return version
+            asked = {"path": self._path, "query": self._selectors}
+            self._api.exchanged(Exchange("watch", asked, {"type": kind, "body": item}))
             if kind == "DELETED":
                 self._objects.pop(item["metadata"]["uid"], None)
             else:

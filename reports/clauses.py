@@ -14,7 +14,8 @@ from gherkin.token_scanner import TokenScanner
 
 from lab.record import Finding
 from lab.verdict import Verdict
-from reports.model import ClauseResult, Erratum, PublishedGuide
+from reports import pedigree
+from reports.model import ClauseResult, Erratum, PublishedGuide, RestsOn
 from reports.verdicts import together
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ class Catalogue:
     """All clauses in the guide's order, and the guide's errata."""
 
     def __init__(
-        self, path: Path = CLAUSES, *, features: Path | None = None, findings: Path = FINDINGS
+        self,
+        path: Path = CLAUSES,
+        *,
+        features: Path | None = None,
+        findings: Path = FINDINGS,
+        facts: Path = pedigree.FACTS,
     ) -> None:
         """`features` is the folder of all scenarios: what a run selects may be less."""
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -45,6 +51,7 @@ class Catalogue:
         self._clauses: list[Mapping[str, str]] = document["clause"]
         self.errata = [Erratum(**entry, links=self._links(entry["section"])) for entry in document["erratum"]]
         self._features = features
+        self._facts = pedigree.facts(facts)
 
     def findings(self, scenario: ScenarioResult) -> list[Finding]:
         """What the reader must know of an advisory scenario that failed: one finding for each clause."""
@@ -108,6 +115,11 @@ class Catalogue:
             reason=reason,
             scenarios=[scenario.id for scenario in selected],
             evidence=[entry.file for scenario in selected for entry in scenario.evidence],
+            facts=[
+                RestsOn(id=fact.id, what=fact.what, standing=fact.standing)
+                for fact in self._facts
+                if clause["id"] in fact.clauses
+            ],
         )
 
     def _links(self, section: str) -> list[str]:

@@ -13,9 +13,10 @@ from reports.verdicts import Contacts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lab.record import PlatformIdentity, Wait
+    from lab.record import Exchange, PlatformIdentity, Wait
     from lab.secret import Redactor
     from reports.folder import RunFolder
+    from reports.transcript import TranscriptFile
 
 
 class FactRecorder:
@@ -37,9 +38,17 @@ class FactRecorder:
         self.session = SessionFacts()
         self.for_session = 0
         self.contacts = Contacts()
+        self.transcript: TranscriptFile | None = None
         self._evidence = EvidenceStore(folder.path, redactor)
         self._attach: Callable[[str, str, bytes], None] = lambda _name, _media_type, _data: None
         self._enter: Callable[[Operation], None] = lambda _operation: None
+
+    def exchange(self, exchange: Exchange) -> None:
+        """Write an exchange down, with the scenario that it belongs to, where there is a transcript."""
+        if self.transcript is not None:
+            facts = self._facts()
+            scenario = facts if isinstance(facts, ScenarioResult) else None
+            self.transcript.write(exchange, scenario, self.step if scenario else None)
 
     def evidence(
         self, name: str, body: str | bytes | dict[str, Any] | list[Any], *, fact: str | None = None

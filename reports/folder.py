@@ -51,6 +51,10 @@ class RunFolder:
         """Where allure-pytest writes."""
         return self.path / "allure-results"
 
+    def transcript(self, process: str) -> Path:
+        """The transcript of a process of the run: `transcript.jsonl`, of a worker `transcript-gw0.jsonl`."""
+        return self.path / ("transcript.jsonl" if process == "main" else f"transcript-{process}.jsonl")
+
     @property
     def _journals(self) -> Path:
         return self.path / ".journals"

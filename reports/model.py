@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from lab.record import Finding, Operation, PlatformIdentity
 from lab.verdict import Verdict
+from reports.pedigree import Standing
 
 
 class Model(BaseModel):
@@ -138,10 +139,19 @@ class PublishedGuide(Model):
     url: str
 
 
+class RestsOn(Model):
+    """A fact of docs/facts.toml that a clause's verdict rests on, and how well it is known."""
+
+    id: str
+    what: str
+    standing: Standing
+
+
 class ClauseResult(Model):
     """A clause of the guide. `verdict` is None where no selected scenario names it.
 
     `links` are the URLs of its sections; `reason` says why it is not proved; `evidence` are files of the run.
+    `facts` are what the suite expects of it rests on.
     """
 
     id: str
@@ -154,6 +164,7 @@ class ClauseResult(Model):
     reason: str
     scenarios: list[str]
     evidence: list[str]
+    facts: list[RestsOn] = []
 
 
 class Cause(Model):

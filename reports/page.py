@@ -15,6 +15,7 @@ from reports.evidence import BINARY
 from reports.languages import both, translated
 from reports.ledger import Effect, effect, grouped, told
 from reports.pages import render
+from reports.pedigree import unseen_on_hardware
 from reports.sensitivity import Sensitivity
 from reports.timeline import timeline
 from reports.words import all_findings, answer_sentence, answer_words
@@ -65,6 +66,7 @@ def write(results: Results, folder: Path, name: str) -> None:
         },
         results=results,
         answer=Answer.of(results),
+        unseen=unseen_on_hardware(results),
         verdicts=list(Verdict),
         features=_features(results.scenarios),
         chapters=_chapters(results.clauses),

@@ -34,6 +34,7 @@ from reports.folder import RunFolder
 from reports.gherkin import planned
 from reports.publisher import PROPERTY, Publisher
 from reports.signals import treat_sigterm_as_sigint
+from reports.transcript import TranscriptFile
 from reports.triage import Rules, diagnose, hear
 from reports.verdicts import UNPROVED, Outcome, judge, one_line
 
@@ -48,13 +49,20 @@ _WIDER_THAN_A_SCENARIO: Final = frozenset({"class", "module", "package", "sessio
 
 
 def start(
-    config: pytest.Config, *, runs: Path, redactor: Redactor, lab: dict[str, Any], profile: dict[str, Any]
+    config: pytest.Config,
+    *,
+    runs: Path,
+    redactor: Redactor,
+    lab: dict[str, Any],
+    profile: dict[str, Any],
+    transcript: bool = False,
 ) -> RunRecorder:
     """Begin a run: make its folder below `runs`, and register what records and reports it.
 
     Call it from the root conftest's `pytest_configure`: allure-pytest reads its folder in one of its own,
     which pytest calls later (plugins configure in the reverse order of their loading). `lab` and `profile`
-    are shown in the results as they are, but for their secrets.
+    are shown in the results as they are, but for their secrets. With `transcript` every exchange with the lab
+    is written down too (docs/transcripts.md).
     """
     treat_sigterm_as_sigint(config)
     worker_input = getattr(config, "workerinput", None)
@@ -70,6 +78,10 @@ def start(
         journal = Journal(folder.journal(worker_input["workerid"]))
         config.add_cleanup(journal.close)
         recorder = RunRecorder(folder, redactor, journal, process=worker_input["workerid"])
+    if transcript:
+        recorder.transcript = TranscriptFile(
+            folder.transcript(recorder.process), redactor, run=folder.id, lab=lab, profile=profile
+        )
     config.option.allure_report_dir = str(folder.allure)
     # What a scenario prints becomes evidence, redacted; allure-pytest would attach it as it is.
     config.option.attach_capture = False
@@ -187,6 +199,8 @@ class RunRecorder(FactRecorder):
             if self.current:
                 self.tell(Progressed(scenario=self.current))
             self.tell(SessionChanged(process=self.process, facts=self.session))
+            if self.transcript:
+                self.transcript.close()
 
     # What pytest-bdd tells.
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from lab.verdict import Verdict
 from reports.events import Event, Finished, Planned, Started, StepStarted, Waited
+from reports.pedigree import unseen_on_hardware
 from reports.shown import Shown
 from reports.triage import sentence
 from reports.words import all_findings, answer_sentence, duration, plural
@@ -180,7 +181,11 @@ def summary(results: Results, report: str) -> list[Text]:
         lines.append(line)
     lines += _plan(results) + _causes(results) + _findings(results)
     lines += [Shown(f"problem: {problem}", style="bold red") for problem in results.run.problems]
-    lines += [Shown(), _answer(results), Shown(f"Report: {report}")]
+    lines += [Shown(), _answer(results)]
+    if unseen := unseen_on_hardware(results):
+        told = "{unseen} of {judged} clauses rest on facts not yet seen on hardware (docs/facts.md)."
+        lines.append(Shown(told.format(**unseen), style="dim"))
+    lines.append(Shown(f"Report: {report}"))
     return lines
 
 

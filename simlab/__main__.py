@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab import labs, real_parts, requirements
+from simlab.compare import command as comparing
 from simlab.faults import catalogue
 from simlab.machine import access, boot, power
 from simlab.release import versions
@@ -147,6 +148,11 @@ def show_faults(options: argparse.Namespace) -> int:
             if clause in fault.clauses:
                 print(f"  {fault.name} ({fault.kind}): {fault.breaks}")
     return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Print where two labs differ; exit status 1 where they do, 2 for what is no transcript."""
+    return comparing.run(options.first, options.second)
 
 
 def _stage_for(fault: Fault | None) -> str:
@@ -282,6 +288,14 @@ def _parse() -> argparse.Namespace:
     how.add_argument("--detach", action="store_true", help="leave it running; its name is 'default'")
     sub.add_argument("--json", action="store_true", help="say JSON when the detached lab is ready")
     command("faults", show_faults, "list the faults that a lab can be started with, by clause")
+    sub = command("compare", compare, "say where two labs differ, by transcripts of ./run --record")
+    sub.add_argument("first", type=Path, metavar="TRANSCRIPT", help="such as that of real hardware")
+    sub.add_argument(
+        "second",
+        type=Path,
+        metavar="TRANSCRIPT2",
+        help="that of a simulated lab; python -m tools.compare_with_simulated TRANSCRIPT makes it first",
+    )
     which(command("down", down, "stop a lab and remove its folder"))
     which(command("console", console, "print what the host's console showed, boot after boot"))
     which(command("reset", reset, "press the reset button of a lab's host"))

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import base64
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
+from google.protobuf.json_format import MessageToDict
 
-from lab.errors import Unreachable
+from lab.errors import LabError, Unreachable
 from lab.fact import Fact
 from lab.interruptible import in_thread
 from lab.kbs import keybroker_pb2 as messages
 from lab.printable import printable, shortened
+from lab.record import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -162,8 +165,18 @@ class KbsService:
         return OnlineAnswer(status, text, reply.Payload, reply.IV)
 
     def _call(self, method: str, request: Message, answer: type[M]) -> tuple[str, str, M]:
-        status, text, reply = in_thread(lambda: self._ask(method, request, answer))
-        text = printable(text.encode())
+        answered: dict[str, Any] = {}
+        began = time.monotonic()
+        try:
+            status, text, reply = in_thread(lambda: self._ask(method, request, answer))
+            text = printable(text.encode())
+            answered |= {"status": status, "text": text, "message": _sizes(reply)}
+        except LabError as error:
+            answered["error"] = str(error)
+            raise
+        finally:
+            asked = {"method": method, "message": MessageToDict(request, preserving_proto_field_name=True)}
+            self._record.exchange(Exchange("grpc", asked, answered, time.monotonic() - began))
         said = {"call": method, "status": status, "text": text}
         self._record.evidence(f"KBS: {method}", said, fact=Fact.KBS_CALL)
         return status, text, reply
@@ -199,3 +212,8 @@ class KbsService:
             return
         cause = "no connection comes about" if in_time else f"no gRPC within {CONNECT:.0f} s"
         raise Unreachable("kbs", shortened(f"{self._name} does not answer: {cause}", 300))
+
+
+def _sizes(reply: Message) -> dict[str, str]:
+    """How long each field of an answer is: what the KBS hands out is told to nobody else."""
+    return {field.name: f"{len(value)} characters" for field, value in reply.ListFields()}

@@ -498,3 +498,19 @@ def test_credentials_never_touch_the_runner_s_disk(
     opened = len(list(Path("/proc/self/fd").iterdir()))
     cluster.close()
     assert len(list(Path("/proc/self/fd").iterdir())) <= opened - 3
+
+
+def test_requests_and_watches_are_told_for_a_transcript(
+    cluster: Cluster, api: ApiPeer, record: MemoryRecord
+) -> None:
+    async def start(response: web.StreamResponse) -> None:
+        await response.write(line("ADDED", pod("p", "1", 101, "Running")))
+        await asyncio.sleep(30)
+
+    api.watches = [start]
+    _wait(cluster)
+    asked = [each.asked for each in record.exchanges if each.protocol == "kubernetes"]
+    assert {"method": "GET", "path": "/api/v1", "query": {}} in asked
+    watched = [each for each in record.exchanges if each.protocol == "watch"]
+    assert watched[0].asked["path"] == "/api/v1/namespaces/default/pods"
+    assert watched[0].answered["body"]["status"]["phase"] == "Running"

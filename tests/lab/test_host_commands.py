@@ -314,3 +314,15 @@ def test_what_was_put_into_usr_local_by_hand_is_found(
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     path = host_of(ssh_peer.login(become=become)).run('echo "$PATH"').stdout.strip()
     assert path.endswith("/usr/bin:/bin:/usr/local/sbin:/usr/local/bin")
+
+
+def test_what_was_asked_and_answered_is_told_for_a_transcript(host: Host, record: MemoryRecord) -> None:
+    host.run("echo said; exit 3", check=False, input="four")
+    host.run("echo %s", "hidden", sensitive=True)
+    with pytest.raises(DeadlineExceeded):
+        host.run("sleep 9", deadline=0.2)
+    plain, sensitive, late = (each for each in record.exchanges if each.protocol == "command")
+    assert plain.asked == {"command": "echo said; exit 3", "stdin_bytes": 4}
+    assert plain.answered == {"exit_code": 3, "stdout": "said\n", "stderr": ""}
+    assert "hidden" not in f"{sensitive.asked}{sensitive.answered}"
+    assert "did not end within" in late.answered["error"]

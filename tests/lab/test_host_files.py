@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab.errors import CommandFailed, HostFileError, NoSuchHostFile
+from lab.secret import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from lab.host import Host
+    from lab.record import MemoryRecord
     from tests.lab.ssh_peer import SshPeer
 
 
@@ -154,3 +156,17 @@ def test_a_lost_connection_does_not_spoil_reading(host: Host, ssh_peer: SshPeer,
     host.read_file(str(tmp_path / "f"))
     ssh_peer.drop_connections()
     assert host.read_file(str(tmp_path / "f")) == b"x"
+
+
+def test_files_are_told_for_a_transcript_but_not_what_is_secret(
+    host: Host, record: MemoryRecord, tmp_path: Path
+) -> None:
+    (tmp_path / "f").write_text("content")
+    host.read_file(str(tmp_path / "f"))
+    host.read_file(str(tmp_path / "f"), sensitive=True)
+    assert not host.exists(str(tmp_path / "none"))
+    read, secret, looked = (each for each in record.exchanges if each.protocol == "file")
+    assert read.asked == {"does": "read", "path": f"{tmp_path}/f"}
+    assert read.answered == {"content": b"content"}
+    assert secret.answered == {"content": MASK}
+    assert "none" in looked.answered["error"]

@@ -357,3 +357,13 @@ def test_secrets_of_the_suite_s_own_come_and_go_and_their_values_are_in_no_evide
     assert not database.secret_exists("own-1")
     assert database.secret_exists("key_id1")
     assert not any(value in str(record.evidences) for value in ("b3duLTE=", "b3duLTI=", "YW5vdGhlcg=="))
+
+
+@needs_mariadb
+def test_rows_are_told_for_a_transcript(database: KbsDatabase, record: MemoryRecord) -> None:
+    assert database.secret_exists("key_id1")
+    database.replace_secret("key_id1", Secret("a new secret"))
+    read, written = record.exchanges[-2:]
+    assert (read.protocol, read.asked["parameters"]) == ("sql", ["key_id1"])
+    assert read.answered == {"rows": [{"id": 10}], "matched": 1}
+    assert "a new secret" not in str(written.asked)

@@ -295,3 +295,17 @@ def test_streams_and_padding_are_kept_apart() -> None:
 def test_other_bytes_are_refused(sent: bytes, said: str) -> None:
     with pytest.raises(LabError, match=said):
         online_requests(sent)
+
+
+def test_calls_are_told_for_a_transcript_without_what_was_handed_out(
+    service: KbsService, peer: KbsPeer, record: MemoryRecord
+) -> None:
+    service.get_online_secret("client", "guid", "key_id1")
+    peer.refusal = (grpc.StatusCode.INTERNAL, "fw digest not valid")
+    service.get_online_secret("client", "guid", "key_id1")
+    granted, refused = record.exchanges
+    assert granted.asked["method"] == "GetOnlineSecret"
+    assert granted.asked["message"]["SecretRequests"][0]["Id"] == "key_id1"
+    assert granted.answered["status"] == "OK"
+    assert granted.answered["message"]["Payload"].endswith(" characters")
+    assert (refused.answered["status"], refused.answered["text"]) == ("INTERNAL", "fw digest not valid")

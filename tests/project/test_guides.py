@@ -20,7 +20,8 @@ ENGLISH, CHINESE = ((ROOT / name).read_text(encoding="utf-8") for name in ("READ
 # What a reader makes himself, or a run.
 MADE = {"inventory/my-lab.toml", "reports/history.html", ".tox/conformance/bin/python"}
 OURS = {
-    "--lab", "--provision", "--challenge", "--restore", "--stage", "--release", "--fault", "--keep-lab"
+    "--lab", "--provision", "--challenge", "--restore", "--stage", "--release", "--fault", "--record",
+    "--keep-lab",
 }  # fmt: skip
 PYTEST = {"--collect-only"}
 

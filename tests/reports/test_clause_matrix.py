@@ -57,13 +57,24 @@ Feature: Images
       | b     |
 """
 
+FACTS = """
+[[fact]]
+id = "images-run"
+what = "images run"
+source = "somebody's source"
+standing = "read in the source"
+clauses = ["W-1.1"]
+simlab = ["simlab/images"]
+"""
+
 
 @pytest.fixture
 def catalogue(tmp_path: Path) -> Catalogue:
     (tmp_path / "clauses.toml").write_text(CLAUSES, encoding="utf-8")
     (tmp_path / "images.feature").write_text(FEATURE, encoding="utf-8")
     (tmp_path / "torn.feature").write_text("Scenario: of no feature", encoding="utf-8")
-    return Catalogue(tmp_path / "clauses.toml", features=tmp_path)
+    (tmp_path / "facts.toml").write_text(FACTS, encoding="utf-8")
+    return Catalogue(tmp_path / "clauses.toml", features=tmp_path, facts=tmp_path / "facts.toml")
 
 
 def ran(name: str, verdict: Verdict = Verdict.PASSED, reason: str = "") -> ScenarioResult:
@@ -96,6 +107,7 @@ def test_a_clause_is_proved_by_all_of_its_scenarios(catalogue: Catalogue) -> Non
         "reason": "",
         "scenarios": ["one", "each-a", "each-b"],
         "evidence": ["evidence/one/1.txt", "evidence/each-a/1.txt", "evidence/each-b/1.txt"],
+        "facts": [{"id": "images-run", "what": "images run", "standing": "read in the source"}],
     }
     assert clauses["X-1.1"].advisory
 

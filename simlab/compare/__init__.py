@@ -1,0 +1,1 @@
+"""Where two labs answer differently, by transcripts that runs of the suite wrote (docs/transcripts.md)."""
