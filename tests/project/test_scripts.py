@@ -71,3 +71,9 @@ def test_a_real_lab_needs_no_packages(script: Path, lab: list[str]) -> None:
 
 def test_the_simulated_lab_needs_packages(script: Path) -> None:
     assert "simlab/packages.txt" in call(script, "-k", "lab")[1][0]
+
+
+@pytest.mark.parametrize("script", ["run"], indirect=True)
+def test_an_option_and_its_file_reach_pytest_as_one_word(script: Path) -> None:
+    lines = call(script, "--challenge", "file", "x", "--lab", "other", "--challenge")[1]
+    assert lines[-4:] == ["[--challenge=file]", "[x]", "[--lab=other]", "[--challenge]"]
