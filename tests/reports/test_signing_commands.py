@@ -110,14 +110,15 @@ def test_a_changed_file_is_named_and_ends_with_1(
         (["sign", "FOLDER", "--key", "PRIVATE"], "it has no results.json"),
         (["sign", "RUN"], "the following arguments are required: --key"),
         (["verify", "RUN", "--key", "PRIVATE"], "it is a private key, which stays with its owner"),
-        (["verify", "RUN", "--key", "RESULTS"], "it holds no public key in PEM"),
+        (["verify", "RUN", "--key", "TEXT"], "it holds no public key in PEM"),
+        (["verify", "RUN", "--key", "RESULTS"], "it is larger than 65536 bytes"),
         (["verify", "RUN", "--key", "PUBLIC", "--key", "PUBLIC"], "the same key was given twice"),
         (["verify", "RUN", "--key", "PUBLIC", "--threshold", "2"], "it is 1 to 1"),
         (["verify", "nowhere.tar.gz", "--key", "PUBLIC"], "archive nowhere.tar.gz: there is no such file"),
         (["bundle", "RUN", "--output", "run.zip"], "its name must end in .tar.gz"),
         (["nothing"], "invalid choice: 'nothing'"),
     ],
-    ids=range(18),
+    ids=range(19),
 )
 def test_a_mistake_is_named_and_ends_with_4(
     run: SignedRun,

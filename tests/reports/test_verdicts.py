@@ -132,7 +132,8 @@ def test_a_plain_terminal_gets_a_line_per_scenario_and_a_summary(left: Left) -> 
         "broken",
     ]
     assert "  not proven     1 scenario: the registry does not answer (C-3.2)" in lines[closing:]
-    assert lines[-2].startswith("1 of 6 scenarios proved.  0 changed.")
+    assert lines[-3].startswith("1 of 6 scenarios proved.  0 changed.")
+    assert lines[-2] == "5 of 5 clauses rest on facts not yet seen on hardware (docs/facts.md)."
     assert lines[-1] == "Report: reports/latest/index.html"
     assert "\x1b" not in left.output
     assert "test session starts" not in left.output
