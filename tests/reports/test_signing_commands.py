@@ -132,8 +132,11 @@ def test_a_mistake_is_named_and_ends_with_4(
     rsa_key, _ = write_keys(tmp_path, "rsa", rsa.generate_private_key(65537, 2048))
     locked, _ = write_keys(tmp_path, "locked", ed25519.Ed25519PrivateKey.generate(), PASSPHRASE)
     monkeypatch.setenv("WRONG", "not the passphrase")
+    text = tmp_path / "text"
+    text.write_text("no key\n")
     names = {
         "RUN": str(run.folder),
+        "TEXT": str(text),
         "FOLDER": str(tmp_path),
         "RESULTS": str(run.folder / "results.json"),
         "PRIVATE": vendor[0],
