@@ -16,7 +16,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from lab.layer_key import PACKET, counter_mode
+from lab.counter_mode import counter_mode
+from lab.layer_key import PACKET
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from lab.counter_mode import counter_mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,12 +25,6 @@ class WrappingKey:
 
     data: bytes
     wrap_type: str
-
-
-def counter_mode(key: bytes, iv: bytes, data: bytes) -> bytes:
-    """AES-256 in counter mode, which undoes itself."""
-    encryptor = Cipher(algorithms.AES(key), modes.CTR(iv)).encryptor()
-    return encryptor.update(data) + encryptor.finalize()
 
 
 def unwrapped(packet: Mapping[str, Any], key: WrappingKey) -> bool:

@@ -62,7 +62,18 @@ class Algorithm(IntEnum):
 
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
-CURVES: Final[dict[int, ec.EllipticCurve]] = {1: ec.SECP256R1(), 2: ec.SECP384R1()}
+_P384: Final = 2
+CURVES: Final[dict[int, ec.EllipticCurve]] = {1: ec.SECP256R1(), _P384: ec.SECP384R1()}
+
+
+def platform_body(
+    usage: Usage, algorithm: Algorithm, key: ec.EllipticCurvePublicKey, api: tuple[int, int]
+) -> bytes:
+    """The body of a platform's certificate, for a key on P-384, by firmware of this API version."""
+    point = key.public_numbers()
+    head = struct.pack("<IBBHIII", 1, *api, 0, usage, algorithm, _P384)
+    coordinates = b"".join(each.to_bytes(COORDINATE, "little") for each in (point.x, point.y))
+    return (head + coordinates).ljust(PLATFORM_BODY, b"\0")
 
 
 @dataclass(frozen=True)

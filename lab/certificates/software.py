@@ -16,16 +16,15 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from lab.certificates.formats import (
     COORDINATE,
-    PLATFORM_BODY,
     PLATFORM_SIZE,
     SIGNATURE_SIZE,
     Algorithm,
     Usage,
+    platform_body,
 )
 
 _API: Final = (1, 42)
 _BITS: Final = 2048
-_P384: Final = 2
 
 
 class SoftwarePlatform:
@@ -61,11 +60,7 @@ class SoftwarePlatform:
 
     def _platform_body(self, usage: Usage) -> bytes:
         algorithm = Algorithm.ECDH_SHA256 if usage is Usage.PDH else Algorithm.ECDSA_SHA256
-        point = self._keys[usage].public_key().public_numbers()
-        head = struct.pack("<IBBHIII", 1, *_API, 0, usage, algorithm, _P384)
-        return (head + _little(point.x, COORDINATE) + _little(point.y, COORDINATE)).ljust(
-            PLATFORM_BODY, b"\0"
-        )
+        return platform_body(usage, algorithm, self._keys[usage].public_key(), _API)
 
     def _signed(self, signer: Usage, body: bytes) -> bytes:
         r, s = decode_dss_signature(self._keys[signer].sign(body, ec.ECDSA(hashes.SHA256())))

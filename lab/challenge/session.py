@@ -15,23 +15,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab.certificates.formats import (
-    COORDINATE,
-    PLATFORM_BODY,
     PLATFORM_SIZE,
     SIGNATURE_SIZE,
     Algorithm,
     Usage,
+    platform_body,
 )
+from lab.counter_mode import counter_mode
 from lab.errors import LabError
 
 KEY: Final = 16
 NONCE: Final = 16
 MEASUREMENT: Final = 48
 _MEASURED: Final = b"\x04"
-_P384: Final = 2
 _NO_SIGNATURE: Final = struct.pack("<II", 0x1000, 0).ljust(SIGNATURE_SIZE, b"\0")
 
 
@@ -72,8 +70,7 @@ def open_session(pdh: ec.EllipticCurvePublicKey, policy: int) -> Opened:
     tek, tik = secrets.token_bytes(KEY), secrets.token_bytes(KEY)
     master = derived(owner.exchange(ec.ECDH(), pdh), "sev-master-secret", nonce)
     wrapping, integrity = derived(master, "sev-kek"), derived(master, "sev-kik")
-    encryptor = Cipher(algorithms.AES(wrapping), modes.CTR(iv)).encryptor()
-    wrapped = encryptor.update(tek + tik) + encryptor.finalize()
+    wrapped = counter_mode(wrapping, iv, tek + tik)
     session = b"".join([nonce, wrapped, iv, mac(integrity, wrapped), mac(tik, _policy(policy))])
     return Opened(_certificate(owner.public_key()), session, tik)
 
@@ -104,8 +101,5 @@ def _policy(policy: int) -> bytes:
 
 def _certificate(key: ec.EllipticCurvePublicKey) -> bytes:
     """The guest owner's key as the firmware takes it: a PDH certificate that nobody signed."""
-    point = key.public_numbers()
-    head = struct.pack("<IBBHIII", 1, 0, 0, 0, Usage.PDH, Algorithm.ECDH_SHA256, _P384)
-    coordinates = b"".join(each.to_bytes(COORDINATE, "little") for each in (point.x, point.y))
-    body = (head + coordinates).ljust(PLATFORM_BODY, b"\0")
+    body = platform_body(Usage.PDH, Algorithm.ECDH_SHA256, key, (0, 0))
     return (body + 2 * _NO_SIGNATURE).ljust(PLATFORM_SIZE, b"\0")

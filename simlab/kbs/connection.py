@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from simlab.kbs import rust
+
+if TYPE_CHECKING:
+    from simlab.kbs.keybroker_pb2 import SecretRequest
 
 
 @dataclass(frozen=True)
@@ -30,3 +34,15 @@ class Connection:
     def json(self) -> str:
         """Return it as serde_json prints it."""
         return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+
+
+def connection_of(request: SecretRequest) -> Connection:
+    """The launch that a request for its secrets describes."""
+    return Connection(
+        policy=request.Policy,
+        fw_api_major=request.ApiMajor,
+        fw_api_minor=request.ApiMinor,
+        fw_build_id=request.BuildId,
+        launch_description=request.LaunchDescription,
+        fw_digest=request.FwDigest,
+    )

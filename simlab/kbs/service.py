@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import grpc
 
 from simlab.kbs import launch, rust, strict_base64, uuids
-from simlab.kbs.connection import Connection
+from simlab.kbs.connection import connection_of
 from simlab.kbs.keybroker_pb2 import BundleResponse, OnlineSecretResponse, SecretResponse
 from simlab.kbs.keybroker_pb2_grpc import KeyBrokerServiceServicer
 from simlab.kbs.launch import LaunchError
@@ -23,8 +23,9 @@ from simlab.kbs.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from simlab.kbs.connection import Connection
     from simlab.kbs.keybroker_pb2 import BundleRequest, OnlineSecretRequest, SecretRequest
-    from simlab.sev.owner import Owner
+    from simlab.sev.owner import Launch, Owner
 
 _LOG: Final = rust.logger("grpc")
 
@@ -47,16 +48,20 @@ class KeyBroker(KeyBrokerServiceServicer):
             _LOG.info("Launch Bundle Requested")
             with _refusing("Failed to generate launch bundle"):
                 bundle, owner = launch.start(request.Policy, request.CertificateChain)
-            launch_id = uuid.uuid4()
-            with self._lock:
-                self._launches[launch_id] = owner
-            return BundleResponse(
-                GuestOwnerPublicKey=strict_base64.encode(bundle.public_key),
-                LaunchBlob=strict_base64.encode(bundle.session),
-                LaunchId=str(launch_id),
-            )
+            return self.opened(bundle, owner)
 
         return BundleResponse()  # cancelled: nobody sees it
+
+    def opened(self, bundle: Launch, owner: Owner) -> BundleResponse:
+        """Keep a launch until its measurement comes, and answer with what starts it."""
+        launch_id = uuid.uuid4()
+        with self._lock:
+            self._launches[launch_id] = owner
+        return BundleResponse(
+            GuestOwnerPublicKey=strict_base64.encode(bundle.public_key),
+            LaunchBlob=strict_base64.encode(bundle.session),
+            LaunchId=str(launch_id),
+        )
 
     def GetSecret(self, request: SecretRequest, context: grpc.ServicerContext) -> SecretResponse:  # noqa: N802
         """Check policies and measurement of a launch, and return its secrets for injection."""
@@ -65,14 +70,7 @@ class KeyBroker(KeyBrokerServiceServicer):
             store = self.store(cancelled)
             with _refusing("Malformed Launch ID"):
                 launch_id = uuids.parse(request.LaunchId)
-            connection = Connection(
-                policy=request.Policy,
-                fw_api_major=request.ApiMajor,
-                fw_api_minor=request.ApiMinor,
-                fw_build_id=request.BuildId,
-                launch_description=request.LaunchDescription,
-                fw_digest=request.FwDigest,
-            )
+            connection = connection_of(request)
             with _refusing("Bad secret request"):
                 requests = Requests(request.SecretRequests)
             self.check_policies(requests, store, connection)

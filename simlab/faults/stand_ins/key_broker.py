@@ -5,25 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-import uuid
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from simlab.kbs.__main__ import main
-from simlab.kbs.connection import Connection
-from simlab.kbs.keybroker_pb2 import BundleResponse
+from simlab.kbs.connection import connection_of
 from simlab.kbs.service import KeyBroker
 from simlab.kbs.store import Store
 from simlab.sev.chain import Chain
 from simlab.sev.owner import Owner
 
 if TYPE_CHECKING:
+    import uuid
     from pathlib import Path
 
     import grpc
 
-    from simlab.kbs.keybroker_pb2 import BundleRequest, SecretRequest, SecretResponse
+    from simlab.kbs.connection import Connection
+    from simlab.kbs.keybroker_pb2 import BundleRequest, BundleResponse, SecretRequest, SecretResponse
     from simlab.kbs.policy import Policy
     from simlab.kbs.pool import Pool
     from simlab.kbs.requests import Requests
@@ -137,14 +137,7 @@ class RecordsAll(KeyBroker):
     def GetSecret(self, request: SecretRequest, context: grpc.ServicerContext) -> SecretResponse:  # noqa: N802
         """Return the secrets of a launch for injection."""
         answer = super().GetSecret(request, context)
-        connection = Connection(
-            policy=request.Policy,
-            fw_api_major=request.ApiMajor,
-            fw_api_minor=request.ApiMinor,
-            fw_build_id=request.BuildId,
-            launch_description=request.LaunchDescription,
-            fw_digest=request.FwDigest,
-        )
+        connection = connection_of(request)
         if all(each.SecretType != "connection" for each in request.SecretRequests):
             self._record(connection)
         return answer
@@ -160,16 +153,9 @@ class TrustsEveryChain(KeyBroker):
     def GetBundle(self, request: BundleRequest, context: grpc.ServicerContext) -> BundleResponse:  # noqa: N802
         """Begin a launch on the platform whose certificates the request holds."""
         del context
-        owner, launch_id = Owner(request.Policy), uuid.uuid4()
+        owner = Owner(request.Policy)
         chain = Chain.decode(base64.b64decode(request.CertificateChain))
-        bundle = owner.start(chain.platform.pdh)
-        with self._lock:
-            self._launches[launch_id] = owner
-        return BundleResponse(
-            GuestOwnerPublicKey=base64.b64encode(bundle.public_key).decode(),
-            LaunchBlob=base64.b64encode(bundle.session).decode(),
-            LaunchId=str(launch_id),
-        )
+        return self.opened(owner.start(chain.platform.pdh), owner)
 
 
 class TellsOthers(KeyBroker):
