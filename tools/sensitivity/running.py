@@ -23,10 +23,6 @@ class RunFailedError(Exception):
     """The suite came to no results; the message has what it said last."""
 
 
-class LabNotUpError(RunFailedError):
-    """The simulated lab did not come up."""
-
-
 def run_under(fault: Fault | None) -> dict[str, Any]:
     """Run the suite under a fault, or under none as the control; returns its results.json.
 
@@ -41,14 +37,6 @@ def run_under(fault: Fault | None) -> dict[str, Any]:
     # What is lost in the middle is lost in the same scenario each time.
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *options, *chosen]
     try:
-        return _run(command)
-    except LabNotUpError:
-        # A machine that is busy with something else may have been too slow.
-        return _run(command)
-
-
-def _run(command: list[str]) -> dict[str, Any]:
-    try:
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -62,7 +50,7 @@ def _run(command: list[str]) -> dict[str, Any]:
         raise RunFailedError(f"no end after {_LONGEST_SECONDS} s") from None
     found = _RUN.search(done.stdout)
     if _NOT_UP in done.stderr:
-        raise LabNotUpError(f"{_NOT_UP}: {done.stderr.strip().rpartition(_NOT_UP)[2]}")
+        raise RunFailedError(f"{_NOT_UP}: {done.stderr.strip().rpartition(_NOT_UP)[2]}")
     results = ROOT / "reports" / "runs" / (found[1] if found else "none") / "results.json"
     if not results.is_file():
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["nothing"]
