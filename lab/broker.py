@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Layers are wrapped with AES-256 (attestation-agent v0.3.0, src/kbc_modules/online_sev_kbc/mod.rs).
 KEY_SIZE = 32
 
+# What an answer ends with where it is the KBS's database that failed (sqlx 0.5, sqlx-core/src/error.rs).
+DATABASE_FAILED = ("error communicating with database", "pool timed out")
+
 VALIDATED = "Policy validated succesfully. Connection:"  # sic, simple-kbs 0.1.1, src/grpc/mod.rs
 
 # The log is read back to a pod's start, and this many seconds further for what came before and after it.
@@ -118,7 +121,7 @@ class Broker:
             self.__dict__.pop(known, None)
 
     def require_answer(self) -> None:
-        """Raise NotProven where the KBS does not answer: that is clause K-1.3's business."""
+        """Raise NotProven where the KBS or its database does not answer: that is clause K-1.3's business."""
         try:
             answer = self.service.get_online_secret(
                 str(uuid.uuid4()), str(uuid.uuid4()), self._profile.kbs.key_id
@@ -127,6 +130,8 @@ class Broker:
             raise NotProven(f"simple-kbs does not answer: {error.cause}", owner="K-1.3") from None
         if answer.status in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
             raise NotProven(f"simple-kbs does not answer: {answer.status} {answer.text}", owner="K-1.3")
+        if failed_at_database(answer):
+            raise NotProven(f"simple-kbs does not reach its database: {answer.text}", owner="K-1.3")
 
     def wrong_stock(self) -> list[str]:
         """What is wrong with the guide's key and keyset in the database; empty where nothing is."""
@@ -214,6 +219,11 @@ class Broker:
         return [name for name in listed.lines if re.search(pattern, name)]
 
 
+def failed_at_database(answer: Answer) -> bool:
+    """Whether the KBS says that its database does not answer it."""
+    return any(words in answer.text for words in DATABASE_FAILED)
+
+
 def refused_for_good(answer: Answer) -> bool:
     """Whether an answer is the KBS's considered no, and not a failure to answer."""
-    return answer.status == "INTERNAL"
+    return answer.status == "INTERNAL" and not failed_at_database(answer)

@@ -13,6 +13,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from lab.errors import LabError, NoSuchHostFile, NotProven
+from lab.services import Services
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -182,7 +183,12 @@ def kubernetes_fault(host: Host, record: Record) -> str | None:
 
 
 def require_runtime(host: Host, name: str) -> None:
-    """Raise NotProven where containerd's file has not the runtime as installed: clause O-3.1 owns that."""
+    """Raise NotProven where containerd does not run, or its file has not the runtime as installed.
+
+    Clauses C-4.3 and O-3.1 own that.
+    """
+    # Until the kubelet notices, its node is still Ready.
+    Services(host).require_running("containerd", owner="C-4.3")
     if faults := ContainerdConfiguration.require(host).runtime_faults([name]):
         raise NotProven("; ".join(faults), owner="O-3.1")
 

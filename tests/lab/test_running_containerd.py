@@ -76,8 +76,12 @@ def test_a_runtime_is_as_the_installer_writes_it() -> None:
 
 
 def test_a_runtime_of_another_s_is_one_clause_s_business() -> None:
-    host = SayingHost(files={PATH: FILE.encode()}).as_host
-    require_runtime(host, "kata")
+    host = SayingHost({"systemctl is-active containerd": "active\n"}, {PATH: FILE.encode()})
+    require_runtime(host.as_host, "kata")
     with pytest.raises(NotProven, match="cri_handler None") as refused:
-        require_runtime(host, "kata-qemu-sev")
+        require_runtime(host.as_host, "kata-qemu-sev")
     assert refused.value.owner == "O-3.1"
+    host.says["systemctl is-active containerd"] = "inactive\n"
+    with pytest.raises(NotProven, match="containerd is inactive") as stopped:
+        require_runtime(host.as_host, "kata")
+    assert stopped.value.owner == "C-4.3"

@@ -56,7 +56,9 @@ def test_the_run_after_kills_converges(tmp_path_factory: pytest.TempPathFactory)
             assert (torn(lab), debris(lab)) == ([], [])
             again = runs.run(lab, *LAST, "--provision=check")
             assert again.operations(changed=True) == []
-            tell(f"converged: {len(converged.operations(changed=True))} changed, and nothing is left to change")
+            tell(
+                f"converged: {len(converged.operations(changed=True))} changed, and nothing is left to change"
+            )
 
 
 def kill(lab: Keeper) -> float:

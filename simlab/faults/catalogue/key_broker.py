@@ -198,7 +198,7 @@ FAULTS = (
         kind=Kind.LOST_SERVICE,
         breaks="the database is stopped once the KBS has answered its second request for a bundle",
         clauses=("W-3.3",),
-        cause="DeadlineExceeded desc = context deadline exceeded",
+        cause="Cannot fulfill secret request: error communicating with database",
         features=("3", "4_3"),
         stand_ins={"kbs": f"{_STAND_INS}_lost:database_after_bundle"},
     ),
