@@ -8,6 +8,7 @@ import posixpath
 import threading
 import time
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.deadline import Deadline
@@ -239,6 +240,11 @@ class Host:
     def boot_id(self) -> str:
         """What the kernel calls this boot; a new one after each reboot."""
         return self.run("cat %s", BOOT_ID, reads=True, quiet=True).stdout.strip()
+
+    @cached_property
+    def name(self) -> str:
+        """What the machine calls itself."""
+        return self.run("uname -n", reads=True, quiet=True).stdout.strip()
 
     def now(self) -> datetime:
         """The host's clock."""

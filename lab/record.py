@@ -105,6 +105,9 @@ class Record(Protocol):
     def platform(self, identity: PlatformIdentity) -> None:
         """Name the SEV platform that was tested, by its verified chain."""
 
+    def on_host(self, name: str) -> None:
+        """Name the host that a scenario runs on, as the machine names itself."""
+
     def reached(self, service: str) -> None:
         """Note that a service (host, cluster, kbs, database) answered: from now on it can be lost."""
 
@@ -120,6 +123,7 @@ class MemoryRecord:
     versions: dict[str, str] = field(default_factory=dict)
     platforms: list[PlatformIdentity] = field(default_factory=list)
     services: set[str] = field(default_factory=set)
+    hosts: set[str] = field(default_factory=set)
     exchanges: list[Exchange] = field(default_factory=list)
 
     def exchange(self, exchange: Exchange) -> None:
@@ -152,6 +156,10 @@ class MemoryRecord:
     def platform(self, identity: PlatformIdentity) -> None:
         """Remember a platform."""
         self.platforms.append(identity)
+
+    def on_host(self, name: str) -> None:
+        """Remember a host."""
+        self.hosts.add(name)
 
     def reached(self, service: str) -> None:
         """Remember that a service answered."""

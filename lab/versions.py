@@ -42,8 +42,29 @@ def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Reco
     deployment = cluster.get("Deployment", CONTROLLER, NAMESPACE)
     for container in containers_of(deployment) if deployment else []:
         record.version(f"operator's {container['name']}", container["image"])
+    if kata := _kata(host, profile.kata.sev_runtime_class):
+        record.version("kata", kata)
     for what, digest in _guest_files(host, profile.kata.sev_configuration).items():
         record.version(what, digest)
+
+
+def _kata(host: Host, runtime_class: str) -> str | None:
+    """What the shim that containerd starts for SEV guests says of itself; None where it is not installed.
+
+    Its name follows from the runtime's, `io.containerd.kata-qemu-sev.v2`, and a link of that name is put where
+    containerd looks (kata-containers CC-0.3.0, tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh). It tells
+    its source tree's version, which is no tag of the release's (src/runtime/VERSION and
+    cmd/containerd-shim-kata-v2/main.go), so the program's own digest stands beside it.
+    """
+    shim = f"/usr/local/bin/containerd-shim-{runtime_class}-v2"
+    if not host.exists(shim):
+        return None
+    told = host.run("%s --version", shim, check=False, reads=True).stdout
+    found = re.search(r"version: (\S+), commit: (\S*)", told)
+    if found is None:
+        return "unknown"
+    commit = f", commit {found[2]}" if found[2] else ""
+    return f"{found[1]}{commit}, SHA-256 {host.sha256(shim)}"
 
 
 def _guest_files(host: Host, path: str) -> dict[str, str]:

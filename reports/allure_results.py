@@ -153,7 +153,10 @@ def describe(result: TestResult, scenario: ScenarioResult) -> None:
         LabelType.PARENT_SUITE,
         LabelType.SUB_SUITE,
     }
-    labels = [label for label in result.labels if label.name not in own]
+    # allure-pytest names the runner and its process; of a scenario that never met its host they say nothing.
+    place = {LabelType.HOST: scenario.host, LabelType.THREAD: scenario.worker}
+    labels = [label for label in result.labels if label.name not in own and not place.get(label.name)]
+    labels += [Label(name, where) for name, where in place.items() if where]
     labels += [Label(LabelType.FEATURE, scenario.feature), Label(LabelType.SUITE, scenario.feature)]
     tags = {label.value for label in labels if label.name == LabelType.TAG}
     if scenario.advisory:

@@ -27,10 +27,11 @@ class Planned(BaseModel):
 
 
 class Started(BaseModel):
-    """A scenario begins."""
+    """A scenario begins, in a worker of xdist's or without one."""
 
     event: Literal["started"] = "started"
     scenario: str
+    worker: str | None = None
 
 
 class StepStarted(BaseModel):

@@ -97,6 +97,11 @@ class FactRecorder:
         if identity not in self.session.platforms:
             self.session.platforms.append(identity)
 
+    def on_host(self, name: str) -> None:
+        """Name the host that the scenario at hand runs on."""
+        if self.current is not None:
+            self.current.host = self.redactor(name)
+
     def reached(self, service: str) -> None:
         """Note that a service of the lab (host, cluster, kbs, database) answered: now it can be lost."""
         self.contacts.reached(service)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LATEST: Final = "latest"
+MAIN: Final = "main"  # the process of a run without xdist
 _INPUT: Final = "run_folder"
 
 
@@ -53,7 +54,7 @@ class RunFolder:
 
     def transcript(self, process: str) -> Path:
         """The transcript of a process of the run: `transcript.jsonl`, of a worker `transcript-gw0.jsonl`."""
-        return self.path / ("transcript.jsonl" if process == "main" else f"transcript-{process}.jsonl")
+        return self.path / ("transcript.jsonl" if process == MAIN else f"transcript-{process}.jsonl")
 
     @property
     def _journals(self) -> Path:

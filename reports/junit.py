@@ -61,6 +61,9 @@ def _case(scenario: ScenarioResult) -> ET.Element:
     for clause in scenario.clauses:
         ET.SubElement(properties, "property", name="clause", value=clause)
     ET.SubElement(properties, "property", name="verdict", value=scenario.verdict)
+    for name, where in (("host", scenario.host), ("worker", scenario.worker)):
+        if where:
+            ET.SubElement(properties, "property", name=name, value=_text(where))
     if scenario.owner:
         ET.SubElement(properties, "property", name="owner", value=scenario.owner)
     if scenario.verdict is not Verdict.PASSED:

@@ -7,13 +7,16 @@ has been through the run's `Redactor`. Times are UTC, durations are seconds.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from lab.record import Finding, Operation, PlatformIdentity
 from lab.verdict import Verdict
 from reports.pedigree import Standing
+
+# Counts what the schema gained: who knows a number reads all up to it. 1: a scenario's host and worker.
+MINOR: Final = 1
 
 
 class Model(BaseModel):
@@ -75,7 +78,8 @@ class ScenarioResult(Model):
 
     `reason` is one line, `detail` more of it (an assertion's whole text, a traceback of a bug). `owner` is
     the clause that owns the cause of a *not proven*. `triage` says more of the cause where a scenario is not
-    proved and is no finding. `cleanup` is what went wrong after the scenario. It ran `attempts` times.
+    proved and is no finding. `cleanup` is what went wrong after the scenario. It ran `attempts` times, on
+    `host` (as the machine names itself; None: it did not answer), in xdist's `worker` (None: without xdist).
     """
 
     id: str
@@ -95,6 +99,8 @@ class ScenarioResult(Model):
     started: datetime | None = None
     seconds: float = 0.0
     attempts: int = 0
+    host: str | None = None
+    worker: str | None = None
     steps: list[StepResult] = []
     operations: list[Operation] = []
     findings: list[Finding] = []
@@ -257,9 +263,10 @@ class Certification(Model):
 
 
 class Results(Model):
-    """A whole run: the root of `results.json`."""
+    """A whole run: the root of `results.json`. A run of before `MINOR` was counted is of 0."""
 
     schema_version: Literal[1] = 1
+    schema_minor: int = Field(default=0, ge=0)
     run: RunFacts
     answer: Answer
     certification: Certification = Certification()

@@ -30,7 +30,7 @@ from reports.events import (
 )
 from reports.evidence import redacted
 from reports.facts import FactRecorder
-from reports.folder import RunFolder
+from reports.folder import MAIN, RunFolder
 from reports.gherkin import planned
 from reports.publisher import PROPERTY, Publisher
 from reports.signals import treat_sigterm_as_sigint
@@ -94,7 +94,7 @@ class RunRecorder(FactRecorder):
     """Records the scenarios that this process runs: their steps, and the verdicts of their phases."""
 
     def __init__(
-        self, folder: RunFolder, redactor: Redactor, tell: Callable[[Event], None], *, process: str = "main"
+        self, folder: RunFolder, redactor: Redactor, tell: Callable[[Event], None], *, process: str = MAIN
     ) -> None:
         super().__init__(folder, redactor, tell, process=process)
         self._catalogue = Catalogue()
@@ -240,10 +240,11 @@ class RunRecorder(FactRecorder):
 
     def _begin(self, scenario: ScenarioResult) -> None:
         scenario.started = datetime.now(UTC)
+        scenario.worker = None if self.process == MAIN else self.process
         self.current = scenario
         self.step = None
         self._began = time.monotonic()
-        self.tell(Started(scenario=scenario.id))
+        self.tell(Started(scenario=scenario.id, worker=scenario.worker))
 
     def _settle(self, outcome: Outcome, *, detail: str = "", kind: str = "") -> None:
         """Give the scenario its verdict and, where a step was under way, that step too.

@@ -12,6 +12,7 @@ from reports import certification
 from reports.events import Event, Finished, Planned, Progressed, SessionChanged, Started, StepStarted, Waited
 from reports.ledger import Effect, effect
 from reports.model import (
+    MINOR,
     Answer,
     Cause,
     Ledger,
@@ -69,6 +70,7 @@ class Run:
                     self.scenarios.setdefault(scenario.id, scenario)
             case Started():
                 self.under_way[event.scenario] = None
+                self.scenarios[event.scenario].worker = event.worker
                 self._starts[event.scenario] += 1
             case StepStarted():
                 self.under_way[event.scenario] = event.step
@@ -142,6 +144,7 @@ class Run:
         session = self._session_facts()
         finished = datetime.now(UTC)
         results = Results(
+            schema_minor=MINOR,
             run=RunFacts(
                 id=self.id,
                 started=self.started,

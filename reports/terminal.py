@@ -126,7 +126,9 @@ class Display:
             if due:
                 self._told[event.scenario] = event.elapsed
         if due and self._live is None:
-            self._print(Shown(f"{'':{_LABEL_WIDTH}}           … {_wait(event, 0.0)}", style="dim"))
+            scenario = self._run.scenarios.get(event.scenario or "")
+            whose = _worker(scenario) if scenario else ""
+            self._print(Shown(f"{'':{_LABEL_WIDTH}}           … {whose}{_wait(event, 0.0)}", style="dim"))
 
     def _now(self) -> RenderableType:
         """The live part: a line for the run, and one for each scenario under way."""
@@ -152,10 +154,10 @@ class Display:
             took = duration(now - since.get(identifier, now))
             wait = waits.get(identifier)
             if len(under_way) > _IN_FULL:
-                # A line for each host: what its step is, for how long, and where.
-                lines.append(_line(f"  {took}  {what}", f"  {scenario.name}"))
+                # A line for each worker: what its step is, for how long, and where.
+                lines.append(_line(f"  {_worker(scenario)}{took}  {what}", f"  {scenario.name}"))
                 continue
-            lines += [_line("", f"  {scenario.name}"), _line(f"    {took}  {what}")]
+            lines += [_line(f"  {_worker(scenario)}", scenario.name), _line(f"    {took}  {what}")]
             if wait:
                 lines += _wait_lines(*wait, now)
         if not under_way and None in waits:
@@ -241,7 +243,8 @@ def _answer(results: Results) -> Text:
 def _lines(scenario: ScenarioResult) -> list[Text]:
     """A finished scenario: one line, and its reason below where it has one."""
     line = Shown(f"{scenario.verdict:{_LABEL_WIDTH}}", style=STYLE[scenario.verdict])
-    line.append(f" {scenario.seconds:7.1f} s  {scenario.name}", style="not bold default")
+    told = f" {scenario.seconds:7.1f} s  {_worker(scenario)}{scenario.name}"
+    line.append(told, style="not bold default")
     if not scenario.reason:
         return [line]
     owner = f" ({scenario.owner})" if scenario.owner else ""
@@ -250,6 +253,11 @@ def _lines(scenario: ScenarioResult) -> list[Text]:
     if scenario.triage and scenario.verdict is not Verdict.NOT_PROVEN:
         lines.append(Shown(f"{'':{_LABEL_WIDTH}}            {sentence(scenario.triage)}", style="cyan"))
     return lines
+
+
+def _worker(scenario: ScenarioResult) -> str:
+    """Which of xdist's workers runs it, before what it tells; nothing without xdist."""
+    return f"{scenario.worker}  " if scenario.worker else ""
 
 
 def _line(text: str, bold: str = "") -> Text:

@@ -1,4 +1,4 @@
-"""When each scenario ran: a lane for all that ran one after the other."""
+"""When each scenario ran: a lane for each host and worker."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ class Bar:
 
 @dataclass
 class Lane:
-    """What ran at one place, one after the other."""
+    """What ran at one `place`, one after the other."""
 
     name: str
+    place: tuple[str, str]
     until: datetime
     bars: list[Bar] = field(default_factory=list)
 
@@ -47,15 +48,21 @@ class Timeline:
 
 
 def timeline(results: Results) -> Timeline:
-    """Lay out the scenarios that ran. One host runs one at a time, so what overlaps ran on another."""
+    """Lay out the scenarios that ran: by their host and worker, and what overlaps there in lanes of its own.
+
+    What tells no host, such as a scenario that did not reach it or a run of an older suite, is the lab's.
+    """
     ran = [(scenario.started, scenario) for scenario in results.scenarios if scenario.started]
     start = results.run.started
     span = max((results.run.finished - start).total_seconds(), 1.0)
     lanes: list[Lane] = []
     for began, scenario in sorted(ran, key=lambda pair: pair[0]):
-        lane = next((lane for lane in lanes if lane.until <= began), None)
+        place = (scenario.host or str(results.lab.get("name", "")), scenario.worker or "")
+        there = [lane for lane in lanes if lane.place == place]
+        lane = next((lane for lane in there if lane.until <= began), None)
         if lane is None:
-            lane = Lane(f"{results.lab.get('name', '')}{f' ({len(lanes) + 1})' if lanes else ''}", began)
+            name = " · ".join(filter(None, place)) + (f" ({len(there) + 1})" if there else "")
+            lane = Lane(name, place, began)
             lanes.append(lane)
         lane.bars.append(_bar(scenario, (began - start).total_seconds(), span))
         lane.until = began + timedelta(seconds=scenario.seconds)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from lab.printable import shortened
 from reports.certificate.refusal import Refusal
-from reports.model import Results
+from reports.model import MINOR, Results
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,11 +87,15 @@ def results_in(path: Path) -> Results:
     document, _ = json_file(path)
     version = document.get("schema_version") if isinstance(document, dict) else None
     known = Results.model_fields["schema_version"].default
+    remedy = ": use the suite that wrote it, or a later one"
     if version != known:
         told = f"schema version {version!r:.40}" if version is not None else "no schema version"
-        newer = isinstance(version, int) and version > known
-        remedy = ": use the suite that wrote it, or a later one" if newer else ""
-        raise Refusal(f"{path.name} has {told}, and this suite reads version {known}{remedy}")
+        newer = remedy if isinstance(version, int) and version > known else ""
+        raise Refusal(f"{path.name} has {told}, and this suite reads version {known}{newer}")
+    minor = document.get("schema_minor", 0)
+    if isinstance(minor, int) and minor > MINOR:
+        told = f"schema version {known}.{minor}, and this suite reads up to {known}.{MINOR}"
+        raise Refusal(f"{path.name} has {told}{remedy}")
     results = checked(Results, document, path.name)
     checked(_Described, {"lab": results.lab, "profile": results.profile}, path.name)
     return results

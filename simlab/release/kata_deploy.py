@@ -29,6 +29,15 @@ _PROGRAMS: Final = (
 INERT_PROGRAM: Final = (
     '#!/bin/sh\necho "$0: part of the simulated node, not a program to run by hand" >&2\nexit 1\n'
 )
+# What the shim says to who asks for nothing else (`src/runtime/cmd/containerd-shim-kata-v2/main.go`).
+_SHIM: Final = """\
+#!/bin/sh
+if [ $# -eq 1 ] && [ "$1" = --version ]; then
+  echo 'Kata Containers containerd shim (Golang): id: "io.containerd.kata.v2",' \\
+    'version: {version}, commit: {commit}'
+  exit 0
+fi
+"""
 _DEFAULT_SHIM: Final = f"{paths.SHIM_LINKS}/containerd-shim-kata-v2"
 _BACKUP: Final = f"{paths.CONTAINERD_CONFIG}.bak"
 _REMOVED_FOLDERS: Final = (f"{paths.PREFIX}/libexec", f"{paths.PREFIX}/share")
@@ -37,7 +46,8 @@ _REMOVED_FOLDERS: Final = (f"{paths.PREFIX}/libexec", f"{paths.PREFIX}/share")
 def install_artifacts(files: Files, artifacts: Artifacts, kata: Kata) -> None:
     """Copy the artefacts over the host's, as each start of the install pod does."""
     for path in (*_PROGRAMS, *kata.programs):
-        files.write(path, f"{INERT_PROGRAM}# {mark(kata)}\n", mode=0o755)
+        answers = _SHIM.format(version=kata.version, commit=kata.commit) if path == paths.KATA_SHIM else ""
+        files.write(path, f"{answers}{INERT_PROGRAM}# {mark(kata)}\n", mode=0o755)
     for name, text in kata_configuration.files(kata).items():
         files.write(f"{paths.CONFIGURATIONS}/{name}", text)
     files.link(f"{paths.CONFIGURATIONS}/configuration.toml", "configuration-qemu.toml")

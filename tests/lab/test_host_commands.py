@@ -55,6 +55,11 @@ def test_arguments_reach_the_command_as_they_are(host: Host) -> None:
     assert host.run("printf %%s %s", hostile).stdout == hostile
 
 
+def test_the_machine_is_asked_once_what_it_calls_itself(host: Host, ssh_peer: SshPeer) -> None:
+    assert host.name == host.name == os.uname().nodename
+    assert sum("uname -n" in command for command in ssh_peer.commands) == 1
+
+
 def test_streams_and_exit_code_are_told_apart(host: Host) -> None:
     result = host.run("echo out; echo err >&2; exit 7", check=False)
     assert (result.stdout, result.stderr, result.exit_code) == ("out\n", "err\n", 7)

@@ -43,7 +43,7 @@ class SmallCluster:
 @pytest.fixture
 def profile() -> Any:
     profile: Any = type("Profile", (), {})()
-    profile.kata = type("Kata", (), {"sev_configuration": TOML})()
+    profile.kata = type("Kata", (), {"sev_configuration": TOML, "sev_runtime_class": "kata-qemu-sev"})()
     profile.kbs = type(
         "Kbs",
         (),
@@ -76,10 +76,31 @@ def test_what_guests_are_started_with_is_told_by_digest(profile: Any, record: Me
     assert "guest initrd" not in told  # it is named, and not there
 
 
+SHIM = "/usr/local/bin/containerd-shim-kata-qemu-sev-v2"
+# kata-containers CC-0.3.0, src/runtime/cmd/containerd-shim-kata-v2/main.go; built outside of git without commit.
+SAID = 'Kata Containers containerd shim (Golang): id: "io.containerd.kata.v2", version: 3.1.0-alpha1, commit: {}\n'
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (SAID.format("b91337af-dirty"), "3.1.0-alpha1, commit b91337af-dirty, SHA-256 "),
+        (SAID.format(""), "3.1.0-alpha1, SHA-256 "),
+        ("something else\n", "unknown"),
+        ((126, "Permission denied"), "unknown"),
+    ],
+)
+def test_kata_is_what_its_shim_says_it_is(profile: Any, record: MemoryRecord, said: Any, told: str) -> None:
+    host = FilesHost({f"{SHIM} --version": said}, FILES | {SHIM: b"ELF"})
+    kata = _versions(host, SmallCluster(), profile, record)["kata"]
+    digest = hashlib.sha256(b"ELF").hexdigest()
+    assert kata == (told + digest if told.endswith(" ") else told)
+
+
 @pytest.mark.parametrize("files", [{}, {TOML: b"["}], ids=["none", "no TOML"])
 def test_a_lab_that_is_not_that_far_has_none(
     profile: Any, record: MemoryRecord, files: dict[str, bytes]
 ) -> None:
     told = _versions(FilesHost({}, files), SmallCluster(), profile, record)
     assert told["kernel arguments"] == "unknown"
-    assert {"OVMF", "guest kernel", "operator's manager"}.isdisjoint(told)
+    assert {"kata", "OVMF", "guest kernel", "operator's manager"}.isdisjoint(told)

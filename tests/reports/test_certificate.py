@@ -292,6 +292,8 @@ def test_what_is_no_run_is_not_signed_twice(run: SignedRun) -> None:
         ("results.json", b"\xff\xfe", "results.json is not UTF-8"),
         ("results.json", b"{", "results.json is not JSON"),
         ("results.json", b'{"schema_version": 2}', "reads version 1: use the suite that wrote it"),
+        ("results.json", b'{"schema_version": 1, "schema_minor": 99}', "reads up to 1.1: use the suite that"),
+        ("results.json", b'{"schema_version": 1, "schema_minor": -1}', "schema_minor: Input should be"),
         ("results.json", b'{"schema_version": 1}', "does not fit its schema: run: Field required"),
         ("results.json", b"[" * 100_000, "nested too deep"),
         ("results.json", b'{"a": 1, "a": 2}', "an object has a key twice"),

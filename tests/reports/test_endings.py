@@ -158,6 +158,7 @@ def whole(record):
 
 @given("the session")
 def _(whole, record):
+    record.on_host("sev-1")
     record.waiting(Wait("the pod", 31.0, 20.0, "Pending"))
 
 @given("the worker dies")
@@ -188,6 +189,21 @@ def test_workers_leave_what_one_process_leaves(suite: Suite) -> None:
         assert left.scenario("one").evidence[0].step == 1
         assert "waiting for the pod: 31 s, 20 s left, last seen: Pending" in left.output
         assert [path.name for path in left.folder.iterdir() if path.name.startswith(".")] == []
+    assert (single.scenario("one").host, single.scenario("one").worker) == (None, None)
+    assert single.scenario("four").worker is None
+    four = parallel.scenario("four")
+    assert four.host == "sev-1"
+    assert four.worker in ("gw0", "gw1")
+    properties = parallel.junit().findall(".//testcase[@name='four']/properties/property")
+    assert {"host": "sev-1", "worker": four.worker}.items() <= {
+        each.get("name", ""): each.get("value") for each in properties
+    }.items()
+    labels = [(label["name"], label["value"]) for label in allure(parallel)["four"]["labels"]]
+    assert [each for each in labels if each[0] in ("host", "thread")] == [
+        ("host", "sev-1"),
+        ("thread", four.worker),
+    ]
+    assert f"{four.worker}  four" in parallel.output
     assert [scenario.id for scenario in parallel.results.scenarios] == [
         scenario.id for scenario in single.results.scenarios
     ]
@@ -201,6 +217,7 @@ def test_a_worker_that_dies_breaks_its_scenario(suite: Suite) -> None:
     )
     left = suite.run("-n", "1", "--max-worker-restart", "0")
     assert left.scenario("dies").verdict is Verdict.BROKEN
+    assert left.scenario("dies").worker == "gw0"
     assert left.scenario("dies").reason == "the process that ran it died during: And the worker dies"
     assert left.scenario("lives").verdict is Verdict.NOT_PROVEN
     assert left.exit_code != 0

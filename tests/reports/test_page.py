@@ -157,6 +157,23 @@ def test_the_timeline_has_a_lane_for_what_overlaps(tmp_path: Path) -> None:
     assert (first.x, first.width) == (told.width // 2, told.width // 4)
 
 
+def test_the_timeline_has_a_lane_for_each_host_and_worker(tmp_path: Path) -> None:
+    results = _results(tmp_path, number=5)
+    places = [("sev-1", None), ("sev-1", "gw0"), ("sev-1", "gw1"), ("sev-1", "gw0"), (None, "gw0")]
+    for number, (scenario, place) in enumerate(zip(results.scenarios, places, strict=True)):
+        scenario.started, scenario.seconds = results.run.started + timedelta(seconds=number), 1
+        scenario.host, scenario.worker = place
+    assert {lane.name: [bar.id for bar in lane.bars] for lane in timeline(results).lanes} == {
+        "sev-1": ["f::s0"],
+        "sev-1 · gw0": ["f::s1", "f::s3"],
+        "sev-1 · gw1": ["f::s2"],
+        "small & fine · gw0": ["f::s4"],
+    }
+    page.write(results, tmp_path, "index.html")
+    text = visible((tmp_path / "index.html").read_text(encoding="utf-8"))
+    assert "f.feature:2 · on sev-1 · gw1" in text
+
+
 def test_sensitivity_leaves_out_what_is_red_without_a_fault(tmp_path: Path) -> None:
     assert Sensitivity(tmp_path)("f::s") is None
     for name, fault, verdicts in (

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
 from lab.verdict import Verdict
+from reports.certificate.reading import results_in
 from reports.clauses import Catalogue
 from reports.events import Finished, Planned
 from reports.model import Results, ScenarioResult
 from reports.run import Run
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _results(*told: tuple[str, int, Verdict, str]) -> Results:
@@ -47,3 +54,15 @@ def test_reasons_that_differ_in_made_up_names_are_one_cause() -> None:
         (Verdict.NOT_PROVEN, ["a"]),
     ]
     assert results.causes[2].reason == "`crictl pods --name online-296d08a078` ended with exit code 2"
+
+
+def test_a_run_of_before_hosts_and_workers_is_read(tmp_path: Path) -> None:
+    now = _results(("a", 1, Verdict.PASSED, ""))
+    assert now.schema_minor == 1
+    document = json.loads(now.model_dump_json())
+    del document["schema_minor"]
+    for scenario in document["scenarios"]:
+        del scenario["host"], scenario["worker"]
+    (tmp_path / "results.json").write_text(json.dumps(document))
+    read = results_in(tmp_path / "results.json")
+    assert (read.schema_minor, read.scenarios[0].host, read.scenarios[0].worker) == (0, None, None)

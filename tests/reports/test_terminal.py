@@ -87,12 +87,26 @@ def test_many_hosts_have_a_line_each() -> None:
         scenario = _scenario()
         scenario.id = scenario.name = f"f::s{host}"
         run.apply(Planned(scenarios=[scenario]))
-        run.apply(Started(scenario=scenario.id))
+        run.apply(Started(scenario=scenario.id, worker=f"gw{host}"))
         run.apply(StepStarted(scenario=scenario.id, step=0))
     shown = io.StringIO()
     Console(file=shown, width=80).print(display._now())
     lines = [line.strip() for line in shown.getvalue().splitlines()]
-    assert lines[1:] == [f"0 s  When the pod starts  f::s{host}" for host in range(5)]
+    assert lines[1:] == [f"gw{host}  0 s  When the pod starts  f::s{host}" for host in range(5)]
+
+
+def test_a_log_says_which_worker_waits_and_is_done() -> None:
+    stream = io.StringIO()
+    run = Run("r", lab={}, profile={}, catalogue=Catalogue())
+    run.listen(Display(run, stream, live=False))
+    run.apply(Planned(scenarios=[_scenario()]))
+    run.apply(Started(scenario="f::s", worker="gw1"))
+    run.apply(_waited(30, 70))
+    run.apply(Finished(scenario=run.scenarios["f::s"]))
+    assert [line.strip() for line in stream.getvalue().splitlines()[1:]] == [
+        "… gw1  waiting for the pod: 30 s, 1 min 10 s left, last seen: Pending: no [node]",
+        "not proven         0.0 s  gw1  s",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,10 @@ class Kata:
     """kata's shim and its installer."""
 
     tag: str
+    version: str
+    """What its source calls itself: `VERSION` at the tag."""
+    commit: str
+    """The tag's commit, in full."""
     shims: tuple[str, ...]
     """What the installer links and gives containerd a runtime for."""
     programs: tuple[str, ...]

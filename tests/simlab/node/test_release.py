@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from typing import TYPE_CHECKING
 
@@ -89,3 +90,14 @@ def test_an_administrators_configuration_is_backed_up_and_extended(tmp_path: Pat
     install(layout)
     assert config.with_name("config.toml.bak").read_text() == "version = 2\n"
     assert "runtimes.kata-qemu-sev]" in config.read_text()
+
+
+def test_the_shim_tells_its_version_and_does_nothing_else(layout: Layout) -> None:
+    shim = on_host(layout, paths.KATA_SHIM)
+    told = subprocess.run([shim, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told == (
+        'Kata Containers containerd shim (Golang): id: "io.containerd.kata.v2", version: 3.1.0-alpha1, '
+        "commit: b91337afef54d94e7f6458a0d1548e921dab6ea0\n"
+    )
+    other = subprocess.run([shim, "--version", "start"], capture_output=True, text=True, check=False)
+    assert (other.returncode, other.stdout) == (1, "")

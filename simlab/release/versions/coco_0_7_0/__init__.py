@@ -30,6 +30,8 @@ RELEASE: Final = Release(
     },
     kata=Kata(
         tag="CC-0.7.0",
+        version="3.2.0-alpha3",
+        commit="16d6e37196cb5c18ca5e718549f7a747658105a2",
         shims=("remote", "qemu", "qemu-tdx", "qemu-sev", "qemu-se", "qemu-snp", "clh", "clh-tdx"),
         programs=(paths.QEMU_SNP,),
         firmware=f"{paths.PREFIX}/share/ovmf/AMDSEV.fd",
