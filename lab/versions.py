@@ -51,9 +51,9 @@ def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Reco
 def _kata(host: Host, runtime_class: str) -> str | None:
     """What the shim that containerd starts for SEV guests says of itself; None where it is not installed.
 
-    Its name follows from the runtime's, `io.containerd.kata-qemu-sev.v2`, and a link of that name is put where
-    containerd looks (kata-containers CC-0.3.0, tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh). It tells
-    its source tree's version, which is no tag of the release's (src/runtime/VERSION and
+    Its name follows from the runtime's, `io.containerd.kata-qemu-sev.v2`, and a link of that name is where
+    containerd looks (kata-containers CC-0.3.0, tools/packaging/kata-deploy-cc/scripts/kata-deploy.sh).
+    It tells its source tree's version, which is no tag of the release's (src/runtime/VERSION and
     cmd/containerd-shim-kata-v2/main.go), so the program's own digest stands beside it.
     """
     shim = f"/usr/local/bin/containerd-shim-{runtime_class}-v2"

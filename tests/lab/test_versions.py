@@ -77,8 +77,11 @@ def test_what_guests_are_started_with_is_told_by_digest(profile: Any, record: Me
 
 
 SHIM = "/usr/local/bin/containerd-shim-kata-qemu-sev-v2"
-# kata-containers CC-0.3.0, src/runtime/cmd/containerd-shim-kata-v2/main.go; built outside of git without commit.
-SAID = 'Kata Containers containerd shim (Golang): id: "io.containerd.kata.v2", version: 3.1.0-alpha1, commit: {}\n'
+# kata-containers CC-0.3.0, src/runtime/cmd/containerd-shim-kata-v2/main.go; outside of git without a commit.
+SAID = (
+    'Kata Containers containerd shim (Golang): id: "io.containerd.kata.v2", '
+    "version: 3.1.0-alpha1, commit: {}\n"
+)
 
 
 @pytest.mark.parametrize(
