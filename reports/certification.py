@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lab.certificates.roots import AMD
+from lab.fact import Fact
 from lab.verdict import Verdict
 from reports.model import BrokenRule, Certification
 
@@ -26,11 +27,15 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True)
 class Rules:
-    """The rules as written down: titles by id, and by profile which clauses it leaves out, and why."""
+    """The rules as written down: titles by id, and by profile which clauses it leaves out, and why.
+
+    `challenged` are the profiles that demand proof of hardware.
+    """
 
     titles: Mapping[str, str]
     left_out: Mapping[str, Mapping[str, str]]
     valid_days: int
+    challenged: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, path: Path = RULES) -> Rules:
@@ -40,12 +45,19 @@ class Rules:
             titles={rule["id"]: rule["title"] for rule in document["rule"]},
             left_out={profile["name"]: profile["left_out"] for profile in document["profile"]},
             valid_days=document["valid_days"],
+            challenged=frozenset(
+                profile["name"] for profile in document["profile"] if profile.get("challenge", False)
+            ),
         )
 
     def mandatory(self, results: Results) -> list[str]:
         """The clauses that the run's profile must have proved, in the guide's order."""
         left_out = self.left_out.get(str(results.profile.get("name")), {})
         return [clause.id for clause in results.clauses if not clause.advisory and clause.id not in left_out]
+
+    def demand_challenge(self, results: Results) -> bool:
+        """Whether the run's profile demands that its platform answered a challenge."""
+        return results.profile.get("name") in self.challenged
 
 
 def judge(results: Results, rules: Rules) -> Certification:
@@ -125,6 +137,21 @@ def _vendor_root(results: Results, _rules: Rules) -> list[str]:
     ]
 
 
+def _proof_of_hardware(results: Results, rules: Rules) -> list[str]:
+    """Whether there is an answer; whether it is right only the challenge's maker can tell (`verify`)."""
+    # A scenario that names no clause is none of the guide's: it is the challenge's.
+    asked = [scenario for scenario in results.scenarios if not scenario.clauses]
+    wrong = [
+        f"{each.id} is {each.verdict}: {each.reason}" for each in asked if each.verdict is not Verdict.PASSED
+    ]
+    if wrong or not rules.demand_challenge(results):
+        return wrong
+    kept = {evidence.fact for scenario in asked for evidence in scenario.evidence}
+    if Fact.CHALLENGE_RESPONSE in kept:
+        return []
+    return ["the profile demands an answer to a challenge, and the run has none: ./run --challenge FILE"]
+
+
 def _one_platform(results: Results, _rules: Rules) -> list[str]:
     chips = {each.cek for each in results.session.platforms}
     return [f"the run saw chains of {len(chips)} chips: {', '.join(sorted(chips))}"] if len(chips) > 1 else []
@@ -155,6 +182,7 @@ _RULES: Final[dict[str, Callable[[Results, Rules], list[str]]]] = {
     "undisturbed": _undisturbed,
     "no-faults": _no_faults,
     "vendor-root": _vendor_root,
+    "proof-of-hardware": _proof_of_hardware,
     "one-platform": _one_platform,
     "known-suite": _known_suite,
     "known-versions": _known_versions,

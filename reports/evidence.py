@@ -26,6 +26,7 @@ class EvidenceStore:
     def __init__(self, run: Path, redactor: Redactor) -> None:
         self._run = run
         self._redactor = redactor
+        self._made: set[str] = set()
 
     def keep(
         self, folder: str, number: int, name: str, body: str | bytes | dict[str, Any] | list[Any]
@@ -33,11 +34,12 @@ class EvidenceStore:
         """Write `body`; returns its entry in the results (without its step) and what was written."""
         name = self._redactor(name)
         media_type, data = redacted_bytes(body, self._redactor)
-        target = self._run / "evidence" / slug(folder)[:_NAME_LENGTH]
-        target.mkdir(parents=True, exist_ok=True)
-        path = target / f"{number:03}-{slug(name)[:_NAME_LENGTH]}{_SUFFIX[media_type]}"
-        path.write_bytes(data)
-        file = path.relative_to(self._run).as_posix()
+        place = f"evidence/{slug(folder)[:_NAME_LENGTH]}"
+        if place not in self._made:
+            (self._run / place).mkdir(parents=True, exist_ok=True)
+            self._made.add(place)
+        file = f"{place}/{number:03}-{slug(name)[:_NAME_LENGTH]}{_SUFFIX[media_type]}"
+        (self._run / file).write_bytes(data)
         return Evidence(name=name, file=file, media_type=media_type, size=len(data)), data
 
 

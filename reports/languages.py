@@ -25,14 +25,8 @@ def chinese() -> dict[str, str]:
 
 def both(english: str, **values: Any) -> Markup:
     """A text in both languages; `values` fill its braces. What backticks enclose is code."""
-    first = _filled(english, values)
-    translated = chinese().get(english)
-    if translated is None:
-        return first
-    second = _filled(translated, values)
-    if second == first:
-        return first
-    return Markup('<span class="en">{}</span><span class="zh" lang="zh">{}</span>').format(first, second)
+    marked = _marked(english)
+    return marked.format(**values) if values else marked
 
 
 def translated(english: str) -> Markup:
@@ -49,6 +43,11 @@ def code(text: str) -> Markup:
     )
 
 
-def _filled(text: str, values: dict[str, Any]) -> Markup:
-    marked = code(text)
-    return marked.format(**values) if values else marked
+@cache
+def _marked(english: str) -> Markup:
+    """A text in both languages, whose braces are not filled yet: a page says the same words very often."""
+    first, translated = code(english), chinese().get(english)
+    if translated is None or code(translated) == first:
+        return first
+    spans = Markup('<span class="en">{}</span><span class="zh" lang="zh">{}</span>')
+    return spans.format(first, code(translated))

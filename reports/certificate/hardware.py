@@ -91,6 +91,8 @@ def _wrong(
         yield f"the guest's policy was {answer.policy}, and the session is for {private.public.policy}"
     if answer.answered < private.public.made:
         yield "it was answered before the challenge was made"
+    if not results.run.started <= answer.answered <= results.run.finished:
+        yield f"it was answered at {answer.answered:%Y-%m-%d %H:%M:%S}, and not while the run went on"
     chip = private.platform.cek
     if chip not in {each.cek for each in results.session.platforms}:
         yield f"the run was made on another platform than the challenge's, whose chip is {chip}"

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from reports.certificate.keys import PublicKey
     from reports.model import Results
 
+UNPROVED: Final = (
+    "the profile demands proof of hardware, and whether the platform's answer is right only who made the "
+    "challenge can tell: --challenge FILE"
+)
 FEATURES: Final = Path(__file__).parents[2] / "features"
 
 
@@ -91,6 +95,8 @@ def verify(
         if challenge is not None:
             found.proof = prove(results, run, challenge, firmwares or {})
             found.problems += found.proof.problems
+        elif Rules.read().demand_challenge(results):
+            found.notes.append(UNPROVED)
     if statement and results and files is not None and RESULTS in files:
         expected = state(results, files, Rules.read(), statement.conformance.issued)
         found.problems += _differences(statement, expected)

@@ -8,6 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TextIO
 
+from lab.challenge.documents import read_private
+from lab.errors import LabError
 from lab.printable import printable
 from reports.certificate.archive import unpack
 from reports.certificate.files import RESULTS
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
+    from lab.challenge.documents import PrivatePart
     from reports.model import BrokenRule, Results
 
 ARCHIVE: Final = ".tar.gz"
@@ -71,6 +74,24 @@ def results_of(path: Path) -> Results:
             return results_in(run / RESULTS)
         except Refusal as refusal:
             raise Refusal(f"run {path}: {refusal}") from None
+
+
+def add_challenge(parser: argparse.ArgumentParser) -> None:
+    """The argument that names a challenge's private part."""
+    parser.add_argument(
+        "--challenge",
+        type=Path,
+        metavar="FILE",
+        help="the private part of a challenge: whether the run's platform answered it",
+    )
+
+
+def challenge_in(path: Path | None) -> PrivatePart | None:
+    """The private part in a file, where one is named. Raises Mistake."""
+    try:
+        return read_private(path) if path else None
+    except LabError as error:
+        raise Mistake(f"--challenge: {error}") from None
 
 
 def add_signing_key(parser: argparse.ArgumentParser) -> None:

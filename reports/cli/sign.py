@@ -9,8 +9,8 @@ from reports.certificate.files import CERTIFICATE
 from reports.certificate.keys import passphrase_from, private_key, public_key
 from reports.certificate.refusal import Refusal
 from reports.certificate.signing import countersign, sign
-from reports.certificate.verification import now, verify
-from reports.cli.common import add_signing_key, run_folder, say, tell_rules
+from reports.certificate.verification import UNPROVED, now, verify
+from reports.cli.common import add_challenge, add_signing_key, challenge_in, run_folder, say, tell_rules
 
 if TYPE_CHECKING:
     import argparse
@@ -35,6 +35,7 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="the public key of who signed it before",
     )
+    add_challenge(parser)
     parser.set_defaults(carry_out=_countersign)
 
 
@@ -49,7 +50,9 @@ def _countersign(chosen: argparse.Namespace) -> int:
     run = run_folder(chosen.run)
     key = private_key(chosen.key, passphrase_from(chosen.passphrase_env, chosen.passphrase_file))
     others = [public_key(path) for path in chosen.signed_by]
-    found = verify(run, others, threshold=len(others), now=now())
+    challenge = challenge_in(chosen.challenge)
+    found = verify(run, others, threshold=len(others), now=now(), challenge=challenge)
+    found.problems += [note for note in found.notes if note == UNPROVED]
     if found.problems:
         told = "\n".join(f"  {problem}" for problem in found.problems)
         raise Refusal(f"not countersigned, as this does not fit:\n{told}")

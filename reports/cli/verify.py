@@ -6,12 +6,10 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab.challenge.documents import read_private
-from lab.errors import LabError
 from reports.certificate.keys import public_key
 from reports.certificate.refusal import Mistake
 from reports.certificate.verification import now, verify
-from reports.cli.common import run_or_archive, say, tell_rules
+from reports.cli.common import add_challenge, challenge_in, run_or_archive, say, tell_rules
 
 if TYPE_CHECKING:
     import argparse
@@ -45,12 +43,7 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="a guest firmware of the release: launch digests are computed again with it",
     )
-    parser.add_argument(
-        "--challenge",
-        type=Path,
-        metavar="FILE",
-        help="the private part of a challenge: whether the run's platform answered it",
-    )
+    add_challenge(parser)
     parser.set_defaults(carry_out=_verify)
 
 
@@ -63,10 +56,7 @@ def _verify(chosen: argparse.Namespace) -> int:
     if not 1 <= threshold <= distinct:
         raise Mistake(f"--threshold {threshold}: {distinct} keys were given, so it is 1 to {distinct}")
     firmwares = dict(_firmware(path) for path in chosen.firmware)
-    try:
-        challenge = read_private(chosen.challenge) if chosen.challenge else None
-    except LabError as error:
-        raise Mistake(f"--challenge: {error}") from None
+    challenge = challenge_in(chosen.challenge)
     with run_or_archive(chosen.run) as run:
         found = verify(run, keys, threshold=threshold, now=now(), firmwares=firmwares, challenge=challenge)
     _tell(found)

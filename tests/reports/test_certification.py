@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import tomllib
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.certificates import Roots, SoftwarePlatform, verify_chain
+from lab.fact import Fact
 from lab.verdict import Verdict
 from reports import certification
 from reports.certification import RULES, Rules
 from reports.clauses import Catalogue
-from reports.model import SessionFacts, SuiteFacts
+from reports.model import Evidence, SessionFacts, SuiteFacts
 from tests.reports.certified import HARDWARE, ROOT, results, scenario
 
 if TYPE_CHECKING:
@@ -102,6 +104,38 @@ def test_a_chain_that_anybody_can_make_is_no_certificate() -> None:
     assert broken(results(session=SessionFacts())) == {
         "vendor-root": ["the run saw no certificate chain that verifies"]
     }
+
+
+DEMANDING = dataclasses.replace(Rules.read(), challenged=frozenset({"anolis-8.6-coco-0.3.0"}))
+ANSWER = Evidence(
+    name="challenge response",
+    file="a.json",
+    media_type="application/json",
+    size=1,
+    fact=Fact.CHALLENGE_RESPONSE,
+)
+
+
+def test_a_profile_that_demands_proof_of_hardware_names_what_is_missing() -> None:
+    whole = scenario("all", *Catalogue().ids())
+    (rule,) = certification.judge(results(whole), DEMANDING).broken
+    assert (rule.rule, rule.found) == (
+        "proof-of-hardware",
+        ["the profile demands an answer to a challenge, and the run has none: ./run --challenge FILE"],
+    )
+    answered = results(whole, scenario("challenge::asked", evidence=[ANSWER]))
+    assert certification.judge(answered, DEMANDING).certifiable
+    # Evidence of another scenario is no answer.
+    elsewhere = results(scenario("all", *Catalogue().ids(), evidence=[ANSWER]))
+    assert not certification.judge(elsewhere, DEMANDING).certifiable
+
+
+def test_a_challenge_that_was_given_and_not_answered_is_named_whatever_the_profile_demands() -> None:
+    asked = scenario(
+        "challenge::asked", verdict=Verdict.NOT_PROVEN, reason="another platform", evidence=[ANSWER]
+    )
+    run = results(scenario("all", *Catalogue().ids()), asked)
+    assert broken(run) == {"proof-of-hardware": ["challenge::asked is not proven: another platform"]}
 
 
 def test_two_chips_are_not_one_platform() -> None:

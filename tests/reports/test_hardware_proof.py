@@ -81,6 +81,8 @@ def proof(
         fact=Fact.CHALLENGE_RESPONSE,
     )
     run = results(scenario("s", evidence=[kept]), lab=LAB, session=SessionFacts(platforms=[platform]))
+    run.run.started = datetime.now(UTC) - timedelta(minutes=1)
+    run.run.finished = datetime.now(UTC) + timedelta(minutes=1)
     return prove(run, folder, private, IMAGES)
 
 
@@ -119,11 +121,12 @@ OTHER = base64.b64encode(bytes(32)).decode()
         ({"inputs": vars(INPUTS) | {"initrd": "9" * 64}}, "which is none that the lab file pins"),
         ({"session": "0" * 64}, "an answer to another session"),
         ({"answered": "2020-01-01T00:00:00Z"}, "before the challenge was made"),
+        ({"answered": "2100-01-01T00:00:00Z"}, "at 2100-01-01 00:00:00, and not while the run went on"),
         ({"challenge": "challenge-" + "0" * 32}, "the run has no answer to"),
         ({"measurement": "<b>"}, "does not fit its schema: measurement"),
         ({"more": 1}, "does not fit its schema: more"),
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_any_other_answer_proves_nothing(
     tmp_path: Path, private: PrivatePart, fields: dict[str, Any], told: str

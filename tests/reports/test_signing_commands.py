@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from reports.__main__ import main
 from reports.certificate import verification
+from reports.certification import Rules
 from tests.reports.certified import ROOT, SignedRun
 
 if TYPE_CHECKING:
@@ -93,6 +95,24 @@ def test_a_changed_file_is_named_and_ends_with_1(
     theirs, _ = write_keys(tmp_path, "certifier", ed25519.Ed25519PrivateKey.generate())
     assert main(["countersign", str(run.folder), "--key", theirs, "--signed-by", public]) == 1
     assert "not countersigned" in capsys.readouterr().err
+
+
+def test_who_countersigns_where_proof_of_hardware_is_demanded_must_hold_the_run_to_the_challenge(
+    run: SignedRun,
+    vendor: tuple[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    private, public = vendor
+    assert main(["sign", str(run.folder), "--key", private]) == 0
+    theirs, _ = write_keys(tmp_path, "certifier", ed25519.Ed25519PrivateKey.generate())
+    rules = dataclasses.replace(Rules.read(), challenged=frozenset({"anolis-8.6-coco-0.3.0"}))
+    monkeypatch.setattr(Rules, "read", lambda: rules)
+    assert main(["countersign", str(run.folder), "--key", theirs, "--signed-by", public]) == 1
+    assert "only who made the challenge can tell: --challenge FILE" in capsys.readouterr().err
+    assert main(["verify", str(run.folder), "--key", public]) == 1
+    assert "proof-of-hardware" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
