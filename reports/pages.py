@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from reports.languages import both, code
+from reports.languages import both, code, filled
 from reports.words import duration, plural
 
 if TYPE_CHECKING:
@@ -31,7 +31,13 @@ def render(template: str, filters: dict[str, Callable[..., Any]] | None = None, 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"duration": duration, "css": css_class, "code": code, "both": both}
+    environment.filters |= {
+        "duration": duration,
+        "css": css_class,
+        "code": code,
+        "both": both,
+        "filled": filled,
+    }
     environment.filters |= filters or {}
     style, script = _own("page.css"), _own("page.js")
     environment.globals |= {

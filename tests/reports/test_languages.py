@@ -7,9 +7,9 @@ import tomllib
 from pathlib import Path
 
 from lab.verdict import Verdict
-from reports import certification, clauses
+from reports import certification, clauses, triage
 from reports.comparison.words import TITLES, TOLD, UNCHANGED
-from reports.languages import both, chinese
+from reports.languages import both, chinese, filled
 from reports.ledger import Effect
 from reports.pedigree import Standing
 
@@ -36,6 +36,8 @@ def _data() -> set[str]:
         *(entry[key] for entry in document["erratum"] for key in ("guide", "suite")),
         *(finding[key] for finding in findings for key in ("title", "meaning", "remedy")),
         *certification.Rules.read().titles.values(),
+        *(text for rule in triage.Rules.read().rules for text in (rule.cause, rule.next)),
+        *(place.next for place in triage.Rules.read().places.values()),
     }
 
 
@@ -52,6 +54,18 @@ def test_a_translation_has_the_same_braces_and_code() -> None:
     for english, translated in chinese().items():
         assert sorted(braces.findall(translated)) == sorted(braces.findall(english)), english
         assert translated.count("`") == english.count("`"), english
+
+
+def test_what_a_run_filled_in_is_told_in_both_languages() -> None:
+    told = filled("The KBS refuses: `fw` <digest>\nnot valid")
+    words = "<code>fw</code> &lt;digest&gt;\nnot valid"
+    assert told == (
+        f'<span class="en">The KBS refuses: {words}</span><span class="zh" lang="zh">KBS 拒绝：{words}</span>'
+    )
+    # What says more by itself goes first.
+    assert "运行被中断" in filled("never ran: the run was interrupted")
+    assert "未运行：it rained" in filled("never ran: it rained")
+    assert filled("whatever `else` {there} is") == "whatever <code>else</code> {there} is"
 
 
 def test_what_fills_a_text_stays_text() -> None:
