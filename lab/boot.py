@@ -6,6 +6,7 @@ The grub of Anolis 8.6 has a bug: with SEV's kernel parameters the machine does 
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from lab.parsers.rpm import Package
     from lab.profile import HostSystem
 
+
+# Seconds between two looks whether packages are being changed.
+PACE = 2.0
 
 # What entries of Anolis 8 may name instead of arguments: a variable in /boot/grub2/grubenv.
 KERNEL_OPTIONS = "$kernelopts"
@@ -112,6 +116,7 @@ class Boot:
 
         Raises NotProven before anything happens, DeadlineExceeded where the host does not come back.
         """
+        self._wait_for_packages()
         if self.has_arguments():
             self.require_good_grub("a reboot")
         previous = self._host.boot_id()
@@ -121,3 +126,17 @@ class Boot:
             if not lost.sent:
                 raise
         self._host.wait_for_reboot(previous, Deadline(self._seconds))
+
+    def _wait_for_packages(self) -> None:
+        """Wait until nobody changes packages: a reboot in the middle of it may leave half a boot loader.
+
+        Updates that the host makes by itself, such as dnf-automatic's, come at any time.
+        """
+        pause, deadline = threading.Event(), Deadline(self._seconds)
+        while pid := self._packages.under_way():
+            if deadline.expired:
+                raise NotProven(
+                    f"a reboot is refused: process {pid} on the host has been changing packages for "
+                    f"{deadline.seconds:.0f} s; wait for its end"
+                )
+            pause.wait(deadline.cap(PACE))

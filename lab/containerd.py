@@ -1,7 +1,8 @@
 """containerd's configuration on the host, read and edited as TOML.
 
-Sources: containerd 1.6, pkg/cri/config/config.go (version 2 of the file); containerd 2.0,
-docs/cri/config.md (version 3, which calls the sandbox image a pinned image).
+Sources: containerd 1.6, pkg/cri/config/config.go (version 2 of the file) and services/server/server.go (a
+file without a version is one of version 1, of which it takes a plugin's table by its short name alone);
+containerd 2.0, docs/cri/config.md (version 3, which calls the sandbox image a pinned image).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PATH = "/etc/containerd/config.toml"
 CRI = "io.containerd.grpc.v1.cri"
+SHORT_CRI = "cri"
 CRI_IMAGES = "io.containerd.cri.v1.images"
 
 # containerd 1.6, services/server/config/config.go.
@@ -91,7 +93,7 @@ class ContainerdConfiguration:
     def serves_kubernetes(self) -> bool:
         """Whether the CRI plugin is on; the file in docker's package turns it off."""
         disabled = self._document.get("disabled_plugins") or []
-        return not {"cri", CRI} & set(disabled)
+        return not {SHORT_CRI, CRI} & set(disabled)
 
     @property
     def sandbox_image(self) -> str | None:
@@ -147,7 +149,7 @@ class ContainerdConfiguration:
         """The same configuration with the CRI plugin on."""
         document = tomlkit.parse(self.text)
         disabled: Any = document.get("disabled_plugins")
-        for name in ("cri", CRI):
+        for name in (SHORT_CRI, CRI):
             while name in disabled:
                 disabled.remove(name)
         return ContainerdConfiguration(tomlkit.dumps(document))
@@ -163,9 +165,10 @@ class ContainerdConfiguration:
         return ContainerdConfiguration(tomlkit.dumps(document))
 
     def _sandbox_path(self) -> tuple[str, ...]:
-        if int(self._document.get("version", 1)) >= 3:
+        version = int(self._document.get("version", 1))
+        if version >= 3:
             return "plugins", CRI_IMAGES, "pinned_images", "sandbox"
-        return "plugins", CRI, "sandbox_image"
+        return "plugins", SHORT_CRI if version < 2 else CRI, "sandbox_image"
 
 
 def kubernetes_fault(host: Host, record: Record) -> str | None:

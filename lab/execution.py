@@ -23,10 +23,15 @@ PATIENCE = 10
 
 CHUNK = 1 << 16
 
-# sudo's secure_path on Red Hat's family lacks /usr/local, where crictl and others are put by hand.
+# Seconds for a command that must not be killed to come to its end after TERM: rpm holds that back until its
+# transaction is done (rpm 4.14, lib/rpmts.c, rpmtxnBegin), which makes an initrd for each new kernel.
+UNKILLED_PATIENCE = 600
+
+# sudo's secure_path on Red Hat's family lacks /usr/local, where crictl and others are put by hand. A hardened
+# host's umask would make root's alone what others must read, such as the files of an image that is built.
 # `timeout` itself dies of the signal that its command died of; `exit $?` makes an exit code of it.
 _UNDER_TIMEOUT = (
-    'PATH=$PATH:/usr/local/sbin:/usr/local/bin; timeout --kill-after={kill} {seconds} sh -c "$0"; exit $?'
+    'PATH=$PATH:/usr/local/sbin:/usr/local/bin; umask 022; timeout {kill}{seconds} sh -c "$0"; exit $?'
 )
 
 
@@ -77,7 +82,7 @@ class Result:
 class Request:
     """A command to run: `shown` is what may be told of it, `output_limit` counts the bytes of each stream.
 
-    One that `outlives` the connection goes on when that is lost.
+    One that `outlives` the connection goes on when that is lost, and is asked to end, but never killed.
     """
 
     command: str
@@ -86,6 +91,11 @@ class Request:
     stdin: bytes = b""
     output_limit: int = CHUNK
     outlives: bool = False
+
+    @property
+    def patience(self) -> float:
+        """Seconds after the deadline for the host to tell of the command's end."""
+        return UNKILLED_PATIENCE if self.outlives else KILL_AFTER + PATIENCE
 
 
 def quoted(command: str, args: tuple[object, ...]) -> str:
@@ -101,9 +111,11 @@ def wrapped(command: str, seconds: float, become: str, *, outlives: bool = False
     """`command` as it is sent: under the host's own `timeout`, as root where `become` says so.
 
     The connection can be lost and the command would live on; `timeout` ends it, and all that it started in
-    its process group, whatever happens here. Messages come in English.
+    its process group, whatever happens here; one that `outlives` the connection ends itself when it is asked
+    to, and is never killed in its middle. Messages come in English.
     """
-    script = _UNDER_TIMEOUT.format(kill=KILL_AFTER, seconds=f"{max(seconds, 0.001):.3f}")
+    kill = "" if outlives else f"--kill-after={KILL_AFTER} "
+    script = _UNDER_TIMEOUT.format(kill=kill, seconds=f"{max(seconds, 0.001):.3f}")
     if outlives:
         script = _OUTLIVING.format(under_timeout=script)
     return f"{sudo(become)}env LC_ALL=C sh -c {shlex.quote(script)} {shlex.quote(command)}"

@@ -91,7 +91,8 @@ class Host:
         that it started. `sensitive` keeps the command's words and output out of evidence and errors, `quiet`
         makes no evidence. `reads` says that the command changes nothing: only then it is sent again after a
         lost connection. Each stream is kept up to `output_limit` bytes. A command that `outlives` the
-        connection is not broken off when that is lost; it has no input, and its streams come as one.
+        connection is not broken off when that is lost, and at its deadline it is asked to end and not killed;
+        it has no input, and its streams come as one.
 
         Raises CommandFailed for an exit code other than 0 when `check` is set, DeadlineExceeded,
         ConnectionLost, Unreachable.

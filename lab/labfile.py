@@ -157,15 +157,15 @@ class Permissions(Section):
     bootloader: bool = False
     """Change the boot loader and the kernel's parameters."""
     kernel: bool = False
-    """Install another kernel."""
+    """Install another kernel, and make it the default."""
     packages: bool = False
-    """Install, downgrade and remove packages, and change package repositories."""
+    """Install packages, and change package repositories."""
     firewall: bool = False
     """Stop the firewall."""
     selinux: bool = False
     """Set SELinux to permissive."""
     docker: bool = False
-    """Install and start docker, and start the local registry."""
+    """Install and start docker, and start the local registry and simple-kbs."""
     containerd: bool = False
     """Change containerd's configuration and restart it."""
     operator: bool = False
@@ -173,7 +173,8 @@ class Permissions(Section):
     uninstall: bool = False
     """Uninstall the operator (and install it again)."""
     kbs_policies: bool = False
-    """Borrow the policy of the test key and keyset, and add rows of its own to the database; none stays."""
+    """Borrow the policy of the test key and keyset, and add rows of its own to the database; none stays but
+    the test image's published key, where the database lacks it."""
     node_configuration: bool = False
     """Borrow the node's kata configuration and initrd; they are put back after each scenario."""
 

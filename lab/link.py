@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.deadline import Deadline
 from lab.errors import ConnectionLost, DeadlineExceeded, HostRebooted, Unreachable
-from lab.execution import KILL_AFTER, PATIENCE, Request, Result, exchange, start_command, wrapped
+from lab.execution import Request, Result, exchange, start_command, wrapped
 from lab.printable import printable, shortened
 from lab.ssh import Connection, connect
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+# What a shell that is root's answers, and nothing beside it.
+ANSWER = re.compile(r"(?P<boot>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n(?P<uid>\d+)\n")
 
 # OpenSSH serves ten sessions a connection by default (sshd_config, MaxSessions); channels do not count.
 SESSIONS = 8
@@ -66,16 +70,29 @@ class Link:
             self._boot_id = None
 
     def ask_boot_id(self, connection: Connection) -> str:
-        """What the kernel calls this boot. Raises Unreachable where the login does not lead to a shell."""
-        limit = Deadline(self._lab.timeouts.connect)
-        result = self.execute(connection, Request(f"cat {BOOT_ID}", "cat", limit))
-        if result.exit_code == 0:
-            return result.stdout.strip()
-        said = shortened(result.stderr) or f"exit code {result.exit_code}"
-        if "sudo" in said:
-            user = self._lab.ssh.user
-            raise Unreachable("host", f"user {user!r} may not use sudo without a password ({said})")
-        raise Unreachable("host", f"the login works but its shell does not run commands: {said}")
+        """What the kernel calls this boot. Raises Unreachable where a login is not one to root's shell."""
+        limit, user = Deadline(self._lab.timeouts.connect), self._lab.ssh.user
+        result = self.execute(connection, Request(f"cat {BOOT_ID} && id -u", "cat", limit))
+        if result.exit_code != 0:
+            said = shortened(result.stderr) or f"exit code {result.exit_code}"
+            if "sudo" in said:
+                raise Unreachable(
+                    "host", f"user {user!r} may not use sudo without a password and a terminal ({said})"
+                )
+            raise Unreachable("host", f"the login works but its shell does not run commands: {said}")
+        answer = ANSWER.fullmatch(result.stdout)
+        if answer is None:
+            raise Unreachable(
+                "host",
+                f"the shell of user {user!r} prints more than a command's output "
+                f"({shortened(result.stdout)}): have .bashrc, and what else it reads at its start, print to "
+                "terminals only",
+            )
+        if answer["uid"] != "0":
+            raise Unreachable(
+                "host", f'user {user!r} is not root: set become = "sudo" in [ssh] of the lab file'
+            )
+        return answer["boot"]
 
     def drop(self, lost: Connection | None = None) -> None:
         """Close the connection; but not one that another thread has put in the place of the lost one."""
@@ -121,7 +138,7 @@ class Link:
         shown = shortened(request.shown)
         channel = self.open_session(connection, request.deadline)
         seconds = request.deadline.remaining
-        patience = Deadline(seconds + KILL_AFTER + PATIENCE)
+        patience = Deadline(seconds + request.patience)
         try:
             command = wrapped(request.command, seconds, self._lab.ssh.become, outlives=request.outlives)
             start_command(channel, command, patience.remaining)
@@ -130,6 +147,11 @@ class Link:
             raise ConnectionLost(f"the connection broke while `{shown}` ran") from None
         finally:
             self.close_session(channel)
+        if output.exit_code is None and request.outlives:
+            raise DeadlineExceeded(
+                f"`{shown}` did not end within {seconds:.0f} s, nor in {request.patience:.0f} s after it was "
+                "asked to; it is not killed in its middle, and may still be at work on the host"
+            )
         if output.exit_code is None:
             raise ConnectionLost(f"the host fell silent while `{shown}` ran")
         # `timeout` ends with 124, or is killed with its command: 128 + 9.

@@ -16,6 +16,8 @@ from lab.node_service import LEASES
 from lab.pod_health import faults_of, is_being_deleted, owned_by, started_at
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lab.cluster import Cluster
     from lab.deadline import Deadline
     from lab.worker_nodes import WorkerNode, WorkerNodes
@@ -132,35 +134,50 @@ class Operator:
         sets = self._cluster.list("DaemonSet", NAMESPACE)
         return [{**item, "kind": "DaemonSet"} for item in sets] + [{**item, "kind": "Pod"} for item in pods]
 
-    def installer_pods(self) -> list[dict[str, Any]]:
-        """The pods that copy the release's files over the host's at each start."""
-        return [pod for pod in self._cluster.list("Pod", NAMESPACE) if owned_by(pod, DAEMONS[0])]
+    def wait_for_installer_again(self, node: str, since: datetime, deadline: Deadline) -> None:
+        """Wait until the installer, where a node has one, was started after `since` and installed.
 
-    def wait_for_installer(self, since: datetime, deadline: Deadline) -> None:
-        """Wait until each of these pods has started after `since`, and its script has come to its end.
-
-        That ends with the node's label, and sleeps then. Raises DeadlineExceeded.
+        Raises DeadlineExceeded.
         """
-        pause = threading.Event()
-        while pods := [pod for pod in self.installer_pods() if not self._has_installed(pod, since)]:
-            name = pods[0]["metadata"]["name"]
-            if deadline.expired:
-                raise DeadlineExceeded(f"{name} did not install within {deadline.seconds:.0f} s")
-            pause.wait(deadline.cap(PACE))
+        if self._installer_pods(node) and not self._installs(node, deadline, since=since):
+            raise DeadlineExceeded(
+                f"{DAEMONS[0]} did not install on {node} within {deadline.seconds:.0f} s of its start"
+            )
 
-    def wait_for_installer_on(self, node: str, deadline: Deadline) -> None:
-        """Wait until an installer's pod on a node that has just become a worker has come to its script's end.
+    def wait_for_first_installer(self, node: str, deadline: Deadline) -> None:
+        """Wait until the installer has installed on a node that has just become a worker.
 
         The resource's status stays complete meanwhile. Ends also where the operator cannot go on, and at the
         deadline: what is not installed then is clause O-3.1's to tell.
         """
+        self._installs(node, deadline, hopeless=lambda: self.hindrance() is not None)
+
+    def _installs(
+        self,
+        node: str,
+        deadline: Deadline,
+        *,
+        since: datetime | None = None,
+        hopeless: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait until an installer's pod on a node has come to its script's end; whether it has."""
         pause = threading.Event()
-        while not any(self._has_installed(pod) for pod in self.installer_pods() if _stays_on(pod, node)):
-            if deadline.expired or self.hindrance():
-                return
+        while not any(self._has_installed(pod, since) for pod in self._installer_pods(node)):
+            if deadline.expired or hopeless():
+                return False
             pause.wait(deadline.cap(PACE))
+        return True
+
+    def _installer_pods(self, node: str) -> list[dict[str, Any]]:
+        """A node's pods that copy the release's files over the host's at each start."""
+        return [
+            pod
+            for pod in self._cluster.list("Pod", NAMESPACE)
+            if owned_by(pod, DAEMONS[0]) and pod["spec"].get("nodeName") == node and not is_being_deleted(pod)
+        ]
 
     def _has_installed(self, pod: dict[str, Any], since: datetime | None = None) -> bool:
+        """Whether a pod's script came to its end: it labels the node then, and sleeps."""
         started = started_at(pod)
         if started is None or (since is not None and started < since):
             return False
@@ -230,10 +247,6 @@ class Operator:
         """The cluster's time, as its nodes last told it; None where none did."""
         times = [(each.get("spec") or {}).get("renewTime") for each in self._cluster.list("Lease", LEASES)]
         return max((datetime.fromisoformat(time) for time in times if time), default=None)
-
-
-def _stays_on(pod: dict[str, Any], node: str) -> bool:
-    return pod["spec"].get("nodeName") == node and not is_being_deleted(pod)
 
 
 def is_of_release(image: str | None, wanted: str) -> bool:

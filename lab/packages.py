@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Where the system's own keys lie, which came with its installation.
 OWN_KEYS = "file:///etc/pki/rpm-gpg/"
+# Whoever installs, updates or removes packages holds it.
+RPM_LOCK = "/var/lib/rpm/.rpm.lock"
 # "Error:", the problem, and the first of what conflicts.
 CAUSE_LINES = 3
 
@@ -78,9 +80,12 @@ class Packages:
         for path in dict.fromkeys(key.removeprefix("file://") for key in keys):
             self._host.run("if [ -e %s ]; then rpm --import %s; fi", path, path)
 
-    def install(self, *names: str) -> None:
-        """Install packages; without names, nothing."""
-        self._transact("install", names)
+    def install(self, *names: str, keeping: tuple[str, ...] = ()) -> None:
+        """Install packages; without names, nothing.
+
+        Those of `keeping` stay at the version that they have: where that does not do, nothing is installed.
+        """
+        self._transact("install", names, keeping)
 
     def update(self, *names: str) -> None:
         """Update packages to the newest version that the repositories have."""
@@ -90,9 +95,22 @@ class Packages:
         """Go back to older versions, each NAME-EPOCH:VERSION-RELEASE.ARCH, in one transaction."""
         self._transact("downgrade", specs)
 
-    def _transact(self, verb: str, words: tuple[str, ...]) -> None:
+    def under_way(self) -> str | None:
+        """The pid of who changes packages right now, whoever that is; None where nobody does.
+
+        rpm keeps a lock from before its first change to after its last script (rpm 4.14, lib/rpmlock.c); who
+        holds it stands in /proc/locks (proc(5)).
+        """
+        command = (
+            '[ ! -e %s ] || awk -v inode="$(stat --format=%%i -- %s)" '
+            """'$4 == "WRITE" && $6 ~ ":" inode "$" { print $5; exit }' /proc/locks"""
+        )
+        return self._host.run(command, RPM_LOCK, RPM_LOCK, reads=True, quiet=True).stdout.strip() or None
+
+    def _transact(self, verb: str, words: tuple[str, ...], keeping: tuple[str, ...] = ()) -> None:
         if words:
-            command = f"yum --assumeyes {verb} {' '.join('%s' for _ in words)}"
+            options = "".join(f"--exclude={name} " for name in keeping)
+            command = f"yum --assumeyes {options}{verb} {' '.join('%s' for _ in words)}"
             try:
                 self._host.run(command, *words, deadline=Deadline(self._seconds), outlives=True)
             except CommandFailed as failure:

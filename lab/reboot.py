@@ -88,7 +88,8 @@ class Reboot:
     def wait_for_installer(self) -> None:
         """Wait until the operator's installer, which starts with the host, has copied its files again."""
         if self.since is not None:
-            self._operator.wait_for_installer(self.since, Deadline(self._lab.timeouts.node_ready))
+            deadline = Deadline(self._lab.timeouts.node_ready)
+            self._operator.wait_for_installer_again(self._nodes.sev_host().name, self.since, deadline)
 
     def _wait_for_node(self, node: str, since: datetime, deadline: Deadline) -> str | None:
         """Wait for the API and a heartbeat from after the reboot; no longer than one may come."""

@@ -81,7 +81,7 @@ class Registry:
         """What answers on the port."""
         url = f"http://127.0.0.1:{self.port}/v2/"
         asked = self._host.run(
-            "curl --silent --show-error --max-time 10 --output /dev/null --dump-header - %s",
+            "curl --silent --show-error --noproxy '*' --max-time 10 --output /dev/null --dump-header - %s",
             url,
             check=False,
             reads=True,

@@ -8,6 +8,7 @@ from lab.errors import NotProven
 
 if TYPE_CHECKING:
     from lab.cluster import Cluster
+    from lab.host import Host
     from lab.labfile import LabFile
 
 
@@ -27,6 +28,28 @@ def sev_node(lab: LabFile, cluster: Cluster, label: str) -> str:
             "the lab file"
         )
     return str(workers[0])
+
+
+def other_machine(node: dict[str, Any], host: Host) -> str | None:
+    """How a node's machine is another than the host that [ssh] leads to; None where nothing tells that.
+
+    The kubelet tells the machine's id (Kubernetes 1.24, pkg/kubelet/nodestatus/setters.go, MachineInfo), of
+    which each installation of a system has its own (machine-id(5)).
+    """
+    told = node.get("status", {}).get("nodeInfo", {}).get("machineID")
+    own = host.run("cat /etc/machine-id", check=False, reads=True, quiet=True).stdout.strip()
+    if not told or not own or told == own:
+        return None
+    return (
+        f"the node {node['metadata']['name']} is not the host that the lab file's [ssh] leads to (machine-id "
+        f"{told}, and {own}): see cluster.node there"
+    )
+
+
+def require_same_machine(cluster: Cluster, name: str, host: Host) -> None:
+    """Raise NotProven where a node is another machine than the host: clause C-5.1 owns that."""
+    if other := other_machine(cluster.get("Node", name) or {}, host):
+        raise NotProven(other, owner="C-5.1")
 
 
 def require_ready(cluster: Cluster, name: str) -> None:

@@ -22,13 +22,14 @@ from lab.outcome import (
     refused_for_good,
 )
 from lab.runtime_class import require_runtime_class
-from lab.sev_node import only_on, require_ready, sev_node
+from lab.sev_node import only_on, require_ready, require_same_machine, sev_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lab.borrowing import Borrowing
     from lab.cluster import Cluster
+    from lab.host import Host
     from lab.labfile import LabFile
     from lab.record import Record
 
@@ -96,6 +97,7 @@ class Workloads:
         self,
         *,
         lab: LabFile,
+        host: Host,
         cluster: Cluster,
         borrowing: Borrowing,
         record: Record,
@@ -103,6 +105,7 @@ class Workloads:
         worker_label: str,
     ) -> None:
         self._lab = lab
+        self._host = host
         self._cluster = cluster
         self._borrowing = borrowing
         self._record = record
@@ -111,7 +114,9 @@ class Workloads:
 
     @cached_property
     def _node(self) -> str:
-        return sev_node(self._lab, self._cluster, self._worker_label)
+        name = sev_node(self._lab, self._cluster, self._worker_label)
+        require_same_machine(self._cluster, name, self._host)
+        return name
 
     def start(
         self,

@@ -7,8 +7,10 @@ from pytest_bdd import then
 from fixtures.run import Run
 from lab.cluster import Cluster
 from lab.comparison import compare
+from lab.host import Host
 from lab.profile import Profile
 from lab.services import Services
+from lab.sev_node import other_machine
 from lab.worker_nodes import WorkerNodes, server_release
 
 
@@ -21,9 +23,11 @@ def be_recent(run: Run, cluster: Cluster, profile: Profile) -> None:
 
 
 @then("the SEV host's node is Ready")
-def be_ready(worker_nodes: WorkerNodes, services: Services) -> None:
+def be_ready(worker_nodes: WorkerNodes, host: Host, services: Services) -> None:
     """Clause C-5.1; that its container runtime is up is C-4.3's."""
     node = worker_nodes.sev_host()
+    other = other_machine(node.object, host)
+    assert other is None, other
     if node.not_ready:
         services.require_running("containerd", owner="C-4.3")
     assert node.not_ready is None, f"{node.name}: {node.not_ready}"

@@ -44,7 +44,7 @@ def _sections(schema: type[BaseModel], path: tuple[str | int, ...], header: str)
     for name, field in model.model_fields.items():
         kind = kind_at(schema, (*path, name))
         if kind.model is None or kind.model is SecretSource:
-            words = field.description or ""
+            words = " ".join((field.description or "").split())
             default = "**required**" if field.is_required() else _default(field.get_default())
             rows.append(f"| `{name}` | {words} | {kind.allowed()} | {default} |")
         else:

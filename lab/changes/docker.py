@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from lab.packages import Packages
     from lab.registry import Registry
 
-PACKAGES = ("containerd.io", "docker-ce", "docker-ce-cli")
+CONTAINERD = "containerd.io"
+PACKAGES = (CONTAINERD, "docker-ce", "docker-ce-cli")
+# Packages of other origin that CONTAINERD obsoletes: dnf would take them off the host without a word.
+OTHER_CONTAINERD = "containerd"
 STABLE = "docker-ce-stable"
 
 
@@ -32,22 +35,35 @@ class DockerInstalled(Described):
         self._host = host
         self._packages = packages
         self._repository = repository
+        self.undone_by = f"{self.undone_by}, and removing what {repository} brought to /etc/yum.repos.d"
 
     def look(self) -> Sight:
-        """The packages, or else a server that answers."""
+        """The packages, or else a server that answers. podman plays docker under its name, but has none."""
         missing = self._packages.missing(*PACKAGES)
         if not missing:
             return Sight(holds=True, found="all installed")
         served = self._host.run("docker version --format '{{.Server.Version}}'", check=False, reads=True)
+        if self._host.run("docker --version", check=False, reads=True).stdout.startswith("podman"):
+            return Sight(holds=False, found="podman answers in docker's place (the package podman-docker)")
         if served.succeeded:
             return Sight(holds=True, found=f"docker {served.stdout.strip()} answers, from another source")
         return Sight(holds=False, found=f"not installed: {' '.join(missing)}")
 
     def apply(self) -> None:
-        """As the guide does; what is installed is not updated: a cluster may run on that containerd."""
+        """As the guide does; what is installed is not updated: a cluster may run on that containerd.
+
+        An update restarts it (its package's scripts), which the permission for docker does not cover.
+        """
+        if others := self._packages.matching(OTHER_CONTAINERD):
+            raise LabError(
+                f"{CONTAINERD} would take the place of {others[0].spec}, on which a cluster may run: change "
+                "that containerd by hand, or install a docker that goes with it"
+            )
         if not any(each.id == STABLE and each.enabled for each in self._packages.repositories()):
             self._packages.add_repository(self._repository)
-        self._packages.install(*self._packages.missing(*PACKAGES))
+        missing = self._packages.missing(*PACKAGES)
+        keeping = [name for name in PACKAGES if name not in missing]
+        self._packages.install(*missing, keeping=tuple(keeping))
 
 
 class RegistryStarted(Described):

@@ -44,4 +44,4 @@ class WorkerLabel(Described):
         node = self._nodes.sev_host()
         self._cluster.patch("Node", node.name, {"metadata": {"labels": {self._nodes.label: ""}}})
         if self._operator.runtimes():
-            self._operator.wait_for_installer_on(node.name, Deadline(self._seconds))
+            self._operator.wait_for_first_installer(node.name, Deadline(self._seconds))

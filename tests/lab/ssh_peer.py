@@ -21,6 +21,12 @@ _CAT = """#!/bin/sh
 exec /bin/cat "$@"
 """
 
+_SUDO = """#!/bin/sh
+[ "$1" = -n ] && shift
+[ "$1" = -- ] && shift
+BECAME=root BECAME_UID=0 exec "$@"
+"""
+
 
 @dataclass
 class SshPeer:
@@ -33,6 +39,9 @@ class SshPeer:
     commands: list[str] = field(default_factory=list)
     logins: int = 0
     boot_id: str = "11111111-2222-3333-4444-555555555555"
+    # Who logs in, and what the login's shell prints before it does anything.
+    uid: int = 0
+    greeting: str = ""
     # Bytes that its disk has room for in one file.
     room: int | None = None
 
@@ -45,11 +54,14 @@ class SshPeer:
         self.bin = self.root / "bin"
         self.bin.mkdir()
         sudo = self.bin / "sudo"
-        sudo.write_text('#!/bin/sh\n[ "$1" = -n ] && shift\n[ "$1" = -- ] && shift\nBECAME=root exec "$@"\n')
+        sudo.write_text(_SUDO)
         sudo.chmod(0o755)
         cat = self.bin / "cat"
         cat.write_text(_CAT)
         cat.chmod(0o755)
+        identity = self.bin / "id"
+        identity.write_text(f"#!/bin/sh\necho ${{BECAME_UID-{self.uid}}}\n")
+        identity.chmod(0o755)
         self._boot_id_file = self.root / "boot_id"
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -139,7 +151,7 @@ class SshPeer:
             "BOOT_ID_FILE": str(self._boot_id_file),
         }
         child = subprocess.Popen(  # noqa: ASYNC220 - asyncio's own waits for the streams, not for the process
-            ["bash", "-c", command],
+            ["bash", "-c", f"{self.greeting}\n{command}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -32,6 +32,8 @@ DOCKERS_OWN = 'disabled_plugins = ["cri"]\n#root = "/var/lib/containerd"\n'
         (VERSION_2, "registry.k8s.io/pause:3.6"),
         (VERSION_3, "registry.k8s.io/pause:3.10"),
         (DOCKERS_OWN, None),
+        ('[plugins.cri]\n  sandbox_image = "registry.k8s.io/pause:3.2"\n', "registry.k8s.io/pause:3.2"),
+        (VERSION_2.replace("version = 2\n", ""), None),
     ],
 )
 def test_the_sandbox_image_is_read_and_set_in_each_version(text: str, image: str | None) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import threading
@@ -12,6 +13,7 @@ import pytest
 from lab import held, lock
 from lab.deadline import Deadline
 from lab.errors import CommandFailed, ConnectionLost, DeadlineExceeded, HostRebooted, NotProven
+from lab.packages import Packages
 from lab.secret import MASK
 
 if TYPE_CHECKING:
@@ -115,6 +117,52 @@ def test_a_hanging_command_ends_at_its_deadline_with_all_that_it_started(host: H
 def test_a_command_that_ignores_term_is_killed(host: Host) -> None:
     with pytest.raises(DeadlineExceeded):
         host.run("trap '' TERM; while :; do sleep 0.2; done", deadline=Deadline(0.5))
+
+
+def test_a_command_that_outlives_the_connection_is_asked_to_end_and_not_killed(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("lab.execution.KILL_AFTER", 1)
+    ended = tmp_path / "ended"
+    # As rpm in a transaction: TERM is held back until that is done, KILL would not be.
+    program = "trap '' TERM; sleep 2; echo done > %s; exit 3"
+    with pytest.raises(DeadlineExceeded, match=r"did not end within 0 s"):
+        host.run(program, ended, deadline=0.5, outlives=True)
+    assert ended.read_text() == "done\n"
+
+
+def test_a_command_that_must_not_be_killed_is_not_waited_for_without_end(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("lab.execution.UNKILLED_PATIENCE", 0.5)
+    go_on = tmp_path / "go on"
+    go_on.touch()
+    with pytest.raises(DeadlineExceeded, match="is not killed in its middle, and may still be at work"):
+        host.run("trap '' TERM; while [ -e %s ]; do sleep 0.05; done", go_on, deadline=0.3, outlives=True)
+    go_on.unlink()
+
+
+def test_who_changes_packages_is_told_by_rpms_lock(
+    host: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lock = tmp_path / "rpm.lock"
+    monkeypatch.setattr("lab.packages.RPM_LOCK", lock)
+    packages = Packages(host, seconds=9)
+    assert packages.under_way() is None
+    with lock.open("w") as file:
+        assert packages.under_way() is None
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        assert packages.under_way() == str(os.getpid())
+    assert packages.under_way() is None
+
+
+def test_what_is_made_on_the_host_is_others_to_read(host: Host, tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        host.run("mkdir %s && touch %s", tmp_path / "folder", tmp_path / "folder/file")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "folder/file").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_daemon_that_keeps_the_streams_does_not_hold_up_its_command(host: Host, tmp_path: Path) -> None:

@@ -68,6 +68,27 @@ def test_a_password_logs_in_and_a_wrong_one_is_not_shown(
     assert "sesame" not in message
 
 
+def test_a_shell_that_prints_something_of_its_own_is_told(ssh_peer: SshPeer, host_of: HostOf) -> None:
+    ssh_peer.greeting = "echo Welcome to sev-1"
+    message = _refusal(host_of(ssh_peer.login()))
+    assert "the shell of user 'root' prints more than a command's output (Welcome to sev-1" in message
+    ssh_peer.greeting = "echo Welcome >&2"
+    assert host_of(ssh_peer.login()).run("echo in").stdout == "in\n"
+
+
+def test_who_is_not_root_must_become_it(tmp_path: Path, host_of: HostOf) -> None:
+    folder = tmp_path / "peer"
+    folder.mkdir()
+    peer = SshPeer(folder, uid=1000)
+    peer.start()
+    try:
+        message = _refusal(host_of(peer.login(user="anolis")))
+        assert "user 'anolis' is not root: set become = \"sudo\" in [ssh]" in message
+        assert host_of(peer.login(user="anolis", become="sudo")).run("echo in").stdout == "in\n"
+    finally:
+        peer.stop()
+
+
 def test_an_encrypted_key_wants_its_passphrase(
     ssh_peer: SshPeer, host_of: HostOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +142,10 @@ def test_a_server_that_freezes_later_is_given_up(ssh_peer: SshPeer, host_of: Hos
 def test_sudo_that_asks_for_a_password_is_told(ssh_peer: SshPeer, host_of: HostOf) -> None:
     (ssh_peer.bin / "sudo").write_text("#!/bin/sh\necho 'sudo: a password is required' >&2\nexit 1\n")
     message = _refusal(host_of(ssh_peer.login(user="anolis", become="sudo")))
-    assert "user 'anolis' may not use sudo without a password (sudo: a password is required)" in message
+    assert (
+        "user 'anolis' may not use sudo without a password and a terminal (sudo: a password is required)"
+        in message
+    )
 
 
 def test_commands_run_as_root_through_sudo(ssh_peer: SshPeer, host_of: HostOf) -> None:

@@ -129,10 +129,12 @@ def test_the_installer_is_waited_for_until_its_script_has_ended(
     state = cluster.objects["Pod"][1]["status"]["containerStatuses"][0]
     state["state"] = {"running": {"startedAt": "2026-11-23T14:00:00Z"}}
     since = datetime.fromisoformat("2026-11-23T14:30:00Z")
-    with pytest.raises(DeadlineExceeded, match=f"{DAEMONS[0]}-0 did not install"):
-        operator.wait_for_installer(since, Deadline(0.05))
+    with pytest.raises(DeadlineExceeded, match=f"{DAEMONS[0]} did not install on sev-1"):
+        operator.wait_for_installer_again("sev-1", since, Deadline(0.05))
+    # Of another node, which was not rebooted, nothing is awaited.
+    operator.wait_for_installer_again("sev-2", since, Deadline(0.05))
     state["state"] = {"running": {"startedAt": "2026-11-23T14:31:00Z"}}
-    operator.wait_for_installer(since, Deadline(9))
+    operator.wait_for_installer_again("sev-1", since, Deadline(9))
     assert next(logs, None) is None
 
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab.errors import NotProven
-from lab.sev_node import require_ready, sev_node
+from lab.sev_node import require_ready, require_same_machine, sev_node
+from tests.lab.said import SayingHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,3 +74,15 @@ def test_a_node_that_takes_no_pods_is_a_precondition(node: dict[str, Any], said:
         require_ready(cluster, "sev-1")  # type: ignore[arg-type]
     cluster.nodes[0].update({"spec": {}}, **ready("True"))
     require_ready(cluster, "sev-1")  # type: ignore[arg-type]
+
+
+def test_a_node_that_is_another_machine_is_a_precondition() -> None:
+    cluster, host = Nodes("sev-1"), SayingHost({"cat /etc/machine-id": "0b1\n"}).as_host
+    require_same_machine(cluster, "sev-1", host)  # type: ignore[arg-type]
+    for told in ("0b1", ""):
+        cluster.nodes[0]["status"] = {"nodeInfo": {"machineID": told}}
+        require_same_machine(cluster, "sev-1", host)  # type: ignore[arg-type]
+    cluster.nodes[0]["status"] = {"nodeInfo": {"machineID": "0b2"}}
+    with pytest.raises(NotProven, match=r"sev-1 is not the host .*machine-id 0b2, and 0b1.*\(C-5\.1\)"):
+        require_same_machine(cluster, "sev-1", host)  # type: ignore[arg-type]
+    require_same_machine(cluster, "sev-1", SayingHost().as_host)  # type: ignore[arg-type]

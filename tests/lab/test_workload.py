@@ -10,6 +10,7 @@ from lab.labfile import Cluster, LabFile, Timeouts
 from lab.outcome import Outcome, Pod, Stage, exit_of, failed_launches, is_ready, refusals, refused_for_good
 from lab.record import MemoryRecord
 from lab.workload import Workloads
+from tests.lab.said import SayingHost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,6 +119,7 @@ NODE = {"status": {"conditions": [{"type": "Ready", "status": "True"}]}}
 def workloads(cluster: OnePod, lasting: set[tuple[Stage, str]] | None = None) -> Workloads:
     return Workloads(
         lab=cast("LabFile", SimpleNamespace(timeouts=Timeouts(pod_running=1), cluster=Cluster(node="sev-1"))),
+        host=SayingHost().as_host,
         cluster=cast("Any", cluster),
         borrowing=cast("Any", None),
         record=MemoryRecord(),

@@ -72,7 +72,8 @@ def start(host: Host) -> None:
         document = tomllib.loads(host.read_text(PATH))
     except tomllib.TOMLDecodeError as error:
         raise RpcError("Unavailable", f"containerd: failed to load TOML: {PATH}: {error}") from None
-    cri = _dig(document, "plugins", "io.containerd.grpc.v1.cri") or _dig(document, "plugins", "cri")
+    # In a file of version 1, a plugin's table has its short name (containerd 1.6, services/server/server.go).
+    cri = _dig(document, "plugins", "cri" if document.get("version", 1) == 1 else "io.containerd.grpc.v1.cri")
     section = _dig(cri, "containerd")
     runtimes = {"runc": {"runtime_type": _RUNC_TYPE}, **_dig(section, "runtimes")}
     taken = {

@@ -47,6 +47,8 @@ class BootingHost(SayingHost):
     boots: int = 0
     offers: bool = True
     update_sets_default: bool = True
+    # What looks for who changes packages tell, the last one first.
+    changing: list[str] = field(default_factory=list)
 
     def run(self, command: str, *args: object, **more: Any) -> Result:
         words = [str(arg) for arg in args]
@@ -86,6 +88,7 @@ class BootingHost(SayingHost):
             "rpm --query --all": grub,
             "grubby --info": entries,
             "grubby --default-kernel": f"/boot/vmlinuz-{self.default}.x86_64\n",
+            "[ ! -e /var/lib/rpm/.rpm.lock ]": self.changing.pop() if self.changing else "",
             "uname -r": f"{self.running[0]}.x86_64\n",
             "cat /proc/cmdline": f"BOOT_IMAGE=x {self.running[1]}\n",
         }
@@ -194,6 +197,26 @@ def test_the_parameters_are_never_set_on_another_grub(grub: dict[str, str]) -> N
     with pytest.raises(NotProven, match=r"would not come up again.*\(P-3.2\)"):
         BootArguments(host.as_host, boot_of(host), WANTED).apply()
     assert host.arguments == "ro quiet"
+
+
+def test_a_reboot_waits_until_nobody_changes_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.boot.PACE", 0.001)
+    host = BootingHost()
+    # Each command of the host asks for its facts anew.
+    host.changing = ["", "4711\n", "4711\n"]
+    boot_of(host).reboot()
+    asked = [number for number, command in enumerate(host.commands) if "rpm.lock" in command]
+    assert len(asked) == 3
+    assert host.commands.index("reboot") > asked[-1]
+
+
+def test_there_is_no_reboot_while_packages_are_changed_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.boot.PACE", 0.001)
+    host = BootingHost(changing=["4711\n"] * 10_000)
+    boot = Boot(host=host.as_host, packages=Packages(host.as_host, seconds=9), wanted=WANTED, seconds=0.02)
+    with pytest.raises(NotProven, match="process 4711 on the host has been changing packages"):
+        boot.reboot()
+    assert "reboot" not in host.commands
 
 
 @pytest.mark.parametrize("arguments", [f"ro {ARGUMENTS}", "ro kvm-amd.sev=1", "mem_encrypt=on"])

@@ -76,7 +76,7 @@ def test_a_runtime_that_is_there_is_installed_on_the_new_worker(nodes_of: Any) -
             return 0
 
     operator = Operator(cluster.as_cluster, nodes_of(cluster))
-    operator.wait_for_installer_on("sev-1", Deadline())  # type: ignore[arg-type]
+    operator.wait_for_first_installer("sev-1", Deadline())  # type: ignore[arg-type]
     # Twice the node had no pod that stays, and twice that one was at work.
     assert looks == [2, 2, 3, 3]
 

@@ -28,7 +28,7 @@ IMAGE = "docker.io/library/registry:latest"
 
 
 def test_docker_is_installed_from_its_repository() -> None:
-    host = SayingHost({"rpm": "", "yum": "", "awk": ""})
+    host = SayingHost({"rpm": "", "rpm --query --all": "", "yum": "", "awk": ""})
     change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
     assert change.look().found == "not installed: containerd.io docker-ce docker-ce-cli"
     change.apply()
@@ -36,7 +36,7 @@ def test_docker_is_installed_from_its_repository() -> None:
     assert host.commands[-1] == "yum --assumeyes install containerd.io docker-ce docker-ce-cli"
     host.says["rpm"] = INSTALLED.splitlines(keepends=True)[0]
     change.apply()
-    assert host.commands[-1] == "yum --assumeyes install docker-ce docker-ce-cli"
+    assert host.commands[-1] == "yum --assumeyes --exclude=containerd.io install docker-ce docker-ce-cli"
     host.says["rpm"] = INSTALLED
     assert change.look().holds
 
@@ -45,6 +45,21 @@ def test_a_docker_from_elsewhere_that_answers_is_kept() -> None:
     host = SayingHost({"rpm": "", "docker version": "24.0.2\n"})
     change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
     assert change.look().found == "docker 24.0.2 answers, from another source"
+
+
+def test_podman_in_dockers_place_is_no_docker() -> None:
+    host = SayingHost({"rpm": "", "docker version": "4.0.2\n", "docker --version": "podman version 4.0.2\n"})
+    change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
+    sight = change.look()
+    assert (sight.holds, "podman answers in docker's place" in sight.found) == (False, True)
+
+
+def test_a_containerd_of_others_is_not_replaced_by_dockers() -> None:
+    host = SayingHost({"rpm": "", "rpm --query --all": "containerd\t0:1.6.2-1\tx86_64\n"})
+    change = DockerInstalled(host.as_host, Packages(host.as_host, seconds=9), REPO_FILE)
+    with pytest.raises(LabError, match=r"would take the place of containerd-0:1\.6\.2-1\.x86_64"):
+        change.apply()
+    assert not [command for command in host.commands if command.startswith("yum")]
 
 
 def registry_of(host: SayingHost, seconds: float = 9) -> RegistryStarted:

@@ -37,6 +37,17 @@ def test_an_edit_waits_for_the_next_start(host: Host) -> None:
     assert config.load(host).sandbox_image == "example.org/pause:1"
 
 
+def test_a_file_without_a_version_names_the_plugin_shortly(host: Host) -> None:
+    names = {"short": "cri", "long": '"io.containerd.grpc.v1.cri"'}
+    tables = [f'[plugins.{name}]\nsandbox_image = "{image}"\n' for image, name in names.items()]
+    host.local(config.PATH).write_text("".join(tables))
+    config.start(host)
+    assert config.load(host).sandbox_image == "short"
+    host.local(config.PATH).write_text(f"version = 2\n{host.read_text(config.PATH)}")
+    config.start(host)
+    assert config.load(host).sandbox_image == "long"
+
+
 def test_runtime_of_a_handler(host: Host) -> None:
     runtime = config.load(host).runtime("kata-qemu-sev")
     assert runtime.config_path.endswith("/configuration-qemu-sev.toml")

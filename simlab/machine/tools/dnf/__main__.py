@@ -218,7 +218,17 @@ def _available(options: argparse.Namespace) -> Available:
                 enabled = switch == "enable"
         if enabled:
             chosen.append(repository if repository.enabled else _enabled(repository))
-    return Available(chosen)
+    available = Available(chosen)
+    # What is installed is there all the same (dnf(8), --exclude).
+    excluded = ",".join(options.excluded or []).split(",")
+    available.packages = [each for each in available.packages if not _excluded(each, excluded)]
+    return available
+
+
+def _excluded(package: Package, patterns: list[str]) -> bool:
+    return any(
+        fnmatch.fnmatch(name, pattern) for name in (package.name, package.nevra) for pattern in patterns
+    )
 
 
 def _enabled(repository: configuration.Repository) -> configuration.Repository:
@@ -285,6 +295,7 @@ def _common() -> argparse.ArgumentParser:
     common.add_argument("--releasever")
     common.add_argument("--enablerepo", "--disablerepo", dest="switches", action=_Switch)
     common.add_argument("--downloadonly", action="store_true")
+    common.add_argument("-x", "--exclude", dest="excluded", action="append")
     for ignored in (
         "-q",
         "--quiet",
@@ -331,7 +342,8 @@ def _parse() -> argparse.Namespace:
             option, dest=f"{option.rpartition('-')[2].removesuffix('d')}", action="store_true"
         )
     options = parser.parse_args()
-    for name, default in (("yes", False), ("releasever", ""), ("switches", []), ("downloadonly", False)):
+    defaults = {"yes": False, "releasever": "", "switches": [], "downloadonly": False, "excluded": []}
+    for name, default in defaults.items():
         if not hasattr(options, name):
             setattr(options, name, default)
     return options

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import signal
 import sys
 import time
 from pathlib import Path
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from simlab.machine.tools.dnf.remote import Available
 
 _ROOT: Final = Path("/")
+_RPM_LOCK: Final = "var/lib/rpm/.rpm.lock"
 _LINE: Final = "=" * 92
 
 
@@ -71,6 +74,17 @@ class Transaction:
         sys.stdout.write("\n")
 
     def _perform(self, fetched: list[Package]) -> None:
+        """Hold rpm's lock, and signals back, until all is done (rpm 4.14, lib/rpmts.c, rpmtxnBegin)."""
+        blocked = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGPIPE}
+        with (_ROOT / _RPM_LOCK).open("w") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX)
+            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+            try:
+                self._change(fetched)
+            finally:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, blocked)
+
+    def _change(self, fetched: list[Package]) -> None:
         sys.stdout.write("Running transaction check\nTransaction check succeeded.\nRunning transaction\n")
         total = len(fetched) + len(self.outgoing)
         done = 0
