@@ -123,7 +123,8 @@ def _undisturbed(results: Results, _rules: Rules) -> list[str]:
 
 
 def _no_faults(results: Results, _rules: Rules) -> list[str]:
-    return [f"the fault {fault}" for fault in results.run.faults]
+    named = results.lab.get("fault")
+    return [f"the fault {fault}" for fault in results.run.faults or ([named] if named else [])]
 
 
 def _vendor_root(results: Results, _rules: Rules) -> list[str]:

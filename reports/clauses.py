@@ -19,7 +19,7 @@ from reports.model import ClauseResult, Erratum, PublishedGuide, RestsOn
 from reports.verdicts import together
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reports.model import ScenarioResult
 
@@ -130,11 +130,21 @@ class Catalogue:
 def scenarios_per_clause(features: Path) -> Counter[str]:
     """How many scenarios below a folder name each clause; an outline counts once for each example."""
     counts: Counter[str] = Counter()
+    for _, _, tags, _ in written_scenarios(features):
+        counts.update(tags)
+    return counts
+
+
+def written_scenarios(features: Path) -> Iterator[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """Every scenario below a folder: its file's name, its own, its tags, its steps' texts.
+
+    Those of an outline are one for each example. A feature that cannot be read has none: pytest tells of it.
+    """
     for file in sorted(features.rglob("*.feature")):
         try:
             document: Any = Parser().parse(TokenScanner(file.read_text(encoding="utf-8")))
         except ParserError:
-            continue  # that it cannot be collected is told by pytest
+            continue
         for pickle in Compiler().compile(document | {"uri": str(file)}):
-            counts.update(tag["name"].removeprefix("@") for tag in pickle["tags"])
-    return counts
+            tags = sorted(tag["name"].removeprefix("@") for tag in pickle["tags"])
+            yield file.name, pickle["name"], tuple(tags), tuple(step["text"] for step in pickle["steps"])

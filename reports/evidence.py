@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,13 +35,21 @@ class EvidenceStore:
         """Write `body`; returns its entry in the results (without its step) and what was written."""
         name = self._redactor(name)
         media_type, data = redacted_bytes(body, self._redactor)
-        place = f"evidence/{slug(folder)[:_NAME_LENGTH]}"
+        place = f"evidence/{_folder(folder)}"
         if place not in self._made:
             (self._run / place).mkdir(parents=True, exist_ok=True)
             self._made.add(place)
         file = f"{place}/{number:03}-{slug(name)[:_NAME_LENGTH]}{_SUFFIX[media_type]}"
         (self._run / file).write_bytes(data)
         return Evidence(name=name, file=file, media_type=media_type, size=len(data)), data
+
+
+def _folder(name: str) -> str:
+    """The folder of what a name is about; two long names that differ at their end only have two."""
+    whole = slug(name)
+    if len(whole) <= _NAME_LENGTH:
+        return whole
+    return f"{whole[: _NAME_LENGTH - 9]}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def redacted_bytes(body: str | bytes | dict[str, Any] | list[Any], redactor: Redactor) -> tuple[str, bytes]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from reports.model import ClauseResult, Evidence, Results, ScenarioResult
 
+PAGE: Final = "index.html"
 # A page of 2,000 scenarios must open at once: its evidence shares so many characters. A piece shows at most
 # the one. Where all would have to do with less than the other the page is brief: it shows no evidence, names
 # only that of scenarios that did not pass, and tells of an operation no more than its name.
@@ -53,6 +54,11 @@ _LEDGER: Final = {
 
 def write(results: Results, folder: Path, name: str) -> None:
     """Write the page of a run whose evidence lies below `folder`."""
+    (folder / name).write_bytes(made(results, folder))
+
+
+def made(results: Results, folder: Path) -> bytes:
+    """The page of a run whose evidence lies below `folder`: the same bytes each time that it is made."""
     pieces = len(results.session.evidence) + sum(len(scenario.evidence) for scenario in results.scenarios)
     page = render(
         "index.html",
@@ -78,7 +84,7 @@ def write(results: Results, folder: Path, name: str) -> None:
         ledger_groups=grouped(results),
         ledger_titles=_LEDGER,
     )
-    (folder / name).write_text(page, encoding="utf-8", errors="replace")
+    return page.encode("utf-8", "replace")
 
 
 @dataclass(frozen=True)

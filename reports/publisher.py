@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from reports.model import Results
 
 # The property of a pytest report that names its scenario.
-PAGE: Final = "index.html"
 PROPERTY: Final = "scenario"
 # Something is broken or not proven, and nothing failed: look at lab or suite. pytest's own codes end at 5.
 NOTHING_FAILED: Final = 6
@@ -137,7 +136,7 @@ class Publisher:
         write(results, self.folder.path)
         self.folder.drop_journals()
         self.folder.publish()
-        self._display.end(results, os.path.relpath(self.folder.latest / PAGE))
+        self._display.end(results, os.path.relpath(self.folder.latest / page.PAGE))
 
     def _exit_code(self, pytest_says: int) -> int:
         """0 only when all that was selected is proved, 1 only when something says that the product failed.
@@ -190,4 +189,4 @@ def write(results: Results, folder: Path) -> None:
     """Write every file of a run."""
     (folder / "results.json").write_text(results.model_dump_json(indent=2) + "\n", encoding="utf-8")
     junit.write(results, folder / "junit.xml")
-    page.write(results, folder, PAGE)
+    page.write(results, folder, page.PAGE)

@@ -165,7 +165,7 @@ class Run:
             versions=session.versions,
             session=session,
             scenarios=scenarios,
-            causes=_causes(scenarios),
+            causes=causes(scenarios),
             guide=self._catalogue.guide,
             clauses=self._catalogue.judge(scenarios),
             errata=self._catalogue.errata,
@@ -191,13 +191,13 @@ def own_names_left_out(reason: str) -> str:
     return _OWN_NAME.sub("…", reason)
 
 
-def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
+def causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
     """Why scenarios that should be proved are not: one entry per verdict and reason, the worst first.
 
     An advisory scenario that failed is told as a finding. Reasons that differ only in names made for one
     scenario (a pod's, a digest) or in numbers are one cause.
     """
-    causes: dict[tuple[Verdict, str, str | None], Cause] = {}
+    found: dict[tuple[Verdict, str, str | None], Cause] = {}
     for scenario in scenarios:
         if scenario.verdict in (Verdict.PASSED, Verdict.NOT_APPLICABLE) or scenario.is_finding:
             continue
@@ -209,9 +209,8 @@ def _causes(scenarios: Iterable[ScenarioResult]) -> list[Cause]:
             triage=scenario.triage,
             scenarios=[],
         )
-        cause = causes.setdefault(key, fresh)
-        cause.scenarios.append(scenario.id)
-    return sorted(causes.values(), key=lambda cause: WORST_FIRST.index(cause.verdict))
+        found.setdefault(key, fresh).scenarios.append(scenario.id)
+    return sorted(found.values(), key=lambda cause: WORST_FIRST.index(cause.verdict))
 
 
 def answer(scenarios: Sequence[ScenarioResult], operations: Iterable[Operation], exit_code: int) -> Answer:

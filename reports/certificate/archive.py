@@ -8,18 +8,19 @@ import io
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from reports.certificate.files import CERTIFICATE, MOST_BYTES, MOST_FILES, digests
 from reports.certificate.refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 # RFC 1952: magic, deflate, no flags, no time, best compression, no operating system.
 HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 _LONGEST_NAME: Final = 1024
 _CHUNK: Final = 1 << 20
+_GZIP: Final = 31  # zlib: a gzip header and trailer, with the widest window
 
 
 _Sink = gzip.GzipFile | io.RawIOBase
@@ -78,16 +79,28 @@ def _decompress(archive: Path, target: Path) -> None:
             if file.read(len(HEADER)) != HEADER:
                 raise Refusal(f"{archive.name} is no gzip file as `reports bundle` writes it")
             file.seek(0)
-            with gzip.GzipFile(fileobj=file) as compressed:
-                while chunk := compressed.read(_CHUNK):
-                    left -= len(chunk)
-                    if left < 0:
-                        raise Refusal(f"{archive.name} is more than {MOST_BYTES >> 20} MiB when unpacked")
-                    plain.write(chunk)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            for chunk in _inflated(file):
+                left -= len(chunk)
+                if left < 0:
+                    raise Refusal(f"{archive.name} is more than {MOST_BYTES >> 20} MiB when unpacked")
+                plain.write(chunk)
+    except zlib.error as error:
         raise Refusal(f"{archive.name} is damaged: {error}") from None
     except OSError as error:
         raise Refusal(f"{archive.name} cannot be read: {error.strerror or error}") from None
+
+
+def _inflated(file: BinaryIO) -> Iterator[bytes]:
+    """What the one gzip member of a file holds. The gzip module would pass over whatever follows it."""
+    inflating = zlib.decompressobj(_GZIP)
+    while not inflating.eof:
+        given = inflating.unconsumed_tail or file.read(_CHUNK)
+        chunk = inflating.decompress(given, _CHUNK)
+        if not given and not chunk:
+            raise zlib.error("it ends too early")
+        yield chunk
+    if inflating.unused_data or file.read(1):
+        raise zlib.error("bytes follow its end")
 
 
 def _extract(tar: tarfile.TarFile, into: Path) -> list[str]:

@@ -62,6 +62,9 @@ def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
                 raise Refusal(f"{name!r} is no name that a run gives a file")
             if stat.S_ISREG(mode):
                 yield name, path
+        if not folders and not files and Path(parent) != folder:
+            name = Path(parent).relative_to(folder).as_posix()
+            raise Refusal(f"{name!r} is an empty folder, and a run leaves none")
 
 
 def _digest(name: str, path: Path, left: int) -> Digest:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from reports import suite
+from reports.certificate.consistency import contradictions, misplaced
 from reports.certificate.files import RESULTS, Digest, digests
 from reports.certificate.hardware import Proof, prove
 from reports.certificate.reading import results_in
 from reports.certificate.refusal import Refusal
 from reports.certificate.signing import signed_statement
 from reports.certificate.statement import Conformance, Statement, state
-from reports.certification import Rules, judge
-from reports.clauses import Catalogue
+from reports.certification import Rules
+from reports.page import PAGE, made
 from reports.recomputed import Recomputation, recompute
-from reports.run import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lab.challenge.documents import PrivatePart
     from reports.certificate.envelope import Envelope
     from reports.certificate.keys import PublicKey
-    from reports.model import Results
+    from reports.model import Results, SuiteFacts
 
 UNPROVED: Final = (
     "the profile demands proof of hardware, and whether the platform's answer is right only who made the "
@@ -89,7 +89,8 @@ def verify(
     except Refusal as refusal:
         found.problems.append(str(refusal))
     if results:
-        found.problems += _wrong_conclusions(results, features or FEATURES)
+        found.problems += contradictions(results, features or FEATURES)
+        found.problems += misplaced(results, files) if files is not None else []
         found.recomputation = recompute(results, run, firmwares)
         found.problems += found.recomputation.problems
         if challenge is not None:
@@ -100,7 +101,10 @@ def verify(
     if statement and results and files is not None and RESULTS in files:
         expected = state(results, files, Rules.read(), statement.conformance.issued)
         found.problems += _differences(statement, expected)
-        _other_suite(results, found)
+        here = suite.look(FEATURES.parent)
+        _other_suite(results, here, found)
+        if not found.problems:
+            _other_page(results, run, here, found)
     return found
 
 
@@ -142,27 +146,6 @@ def _differing_files(conformance: Conformance, files: Mapping[str, Digest]) -> I
             yield f"{name!r} was changed: SHA-256 {files[name].sha256}, signed {signed[name].sha256}"
 
 
-def _wrong_conclusions(results: Results, features: Path) -> Iterator[str]:
-    """Where the results draw other conclusions from their scenarios than this suite does."""
-    clauses = Catalogue(features=features).judge(results.scenarios)
-    told = {clause.id: clause for clause in results.clauses}
-    for clause in clauses:
-        said = told.pop(clause.id, None)
-        if said is None:
-            yield f"{RESULTS}: the clause {clause.id} is missing"
-        elif (said.verdict, said.scenarios) != (clause.verdict, clause.scenarios):
-            yield f"{RESULTS}: {clause.id} is told as {said.verdict}, and its scenarios say {clause.verdict}"
-    for other in told:
-        yield f"{RESULTS}: the clause {other} is not one of the guide's"
-    operations = [*results.session.operations, *(o for each in results.scenarios for o in each.operations)]
-    if answer(results.scenarios, operations, results.run.exit_code) != results.answer:
-        yield f"{RESULTS}: its answer is not what its scenarios say"
-    held = judge(results.model_copy(update={"clauses": clauses}), Rules.read())
-    if held != results.certification:
-        names = ", ".join(each.rule for each in held.broken) or "none"
-        yield f"{RESULTS}: the rules that it breaks are not those that it tells; by this suite: {names}"
-
-
 def _differences(signed: Statement, expected: Statement) -> Iterator[str]:
     """Where the statement says other things than the run's results; files are told apart from it."""
     left, right = (each.model_dump(mode="json", by_alias=True) for each in (signed, expected))
@@ -180,9 +163,20 @@ def _unequal(left: Any, right: Any, path: str) -> Iterator[tuple[str, Any, Any]]
         yield path, left, right
 
 
-def _other_suite(results: Results, found: Verification) -> None:
+def _other_page(results: Results, run: Path, here: SuiteFacts, found: Verification) -> None:
+    """What people read is made from the results: this suite, with these packages, makes the same bytes."""
+    page = run / PAGE
+    if here.commit != results.suite.commit or (page.is_file() and page.read_bytes() == made(results, run)):
+        return
+    told = f"{PAGE} is not what this suite makes of the results; read results.json"
+    if here == results.suite:
+        found.problems.append(told)
+    else:
+        found.notes.append(f"{told} (other packages, or changed files, may be why)")
+
+
+def _other_suite(results: Results, here: SuiteFacts, found: Verification) -> None:
     """Rules and clauses are the verifying suite's: it should be the one that ran."""
-    here = suite.look(FEATURES.parent)
     if here.commit != results.suite.commit:
         found.notes.append(
             f"the run was made by the suite at commit {results.suite.commit}, and this is {here.commit}: "

@@ -137,6 +137,20 @@ def test_it_is_in_the_language_that_is_chosen_and_in_no_other(html: str) -> None
     assert "#chinese:checked ~ main .en { display: none; }" in style
 
 
+def test_the_same_results_make_the_same_page(tmp_path: Path) -> None:
+    results = _results(tmp_path, number=5)
+    read = Results.model_validate_json(results.model_dump_json())
+    assert page.made(read, tmp_path) == page.made(results, tmp_path)
+
+
+def test_long_names_that_differ_at_their_end_have_evidence_of_their_own(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path, Redactor())
+    name = "5_image::a new encrypted image runs with its own key and not with another with the {} KBC"
+    files = {store.keep(name.format(kbc), 1, "pod", kbc)[0].file for kbc in ("online", "offline")}
+    assert len(files) == 2
+    assert all(len(file.split("/")[1]) == 80 for file in files)
+
+
 def test_the_policy_lets_only_its_own_style_and_script_in(html: str) -> None:
     for kind in ("style", "script"):
         own = html.split(f"<{kind}>")[1].split(f"</{kind}>", maxsplit=1)[0]
