@@ -66,6 +66,7 @@ class ConfidentialPods:
         self._record = record
         self._run = run
         self._launches: dict[str, Launch] = {}
+        self._pinned: set[str] = set()
         self._configurations: dict[str, KataConfiguration] = {}
 
     def kbc(self, name: KbcName) -> KbcSettings:
@@ -182,15 +183,24 @@ class ConfidentialPods:
         self._workloads.require_running(pod, owner)
         if pod.uid in self._configurations:
             try:
-                self.launch_of(pod)
+                self.qemu_of(pod)
             except AssertionError as missing:
                 raise NotProven(f"the pod is said to be Running, and {missing}", owner=owner) from None
 
+    def qemu_of(self, pod: Pod) -> QemuArguments:
+        """The arguments of a pod's live QEMU process. Raises AssertionError without one for an SEV guest."""
+        return self._measured(pod).vm.qemu
+
     def launch_of(self, pod: Pod) -> Launch:
-        """Measure a pod's launch from its live QEMU process, once. Raises AssertionError without one."""
-        if pod.uid not in self._launches:
-            self._launches[pod.uid] = self._measure(pod)
-        return self._launches[pod.uid]
+        """A pod's launch, whose digest can be expected. Raises AssertionError without an SEV guest for it.
+
+        Raises NotProven where it was measured from something else than what the lab file pins.
+        """
+        launch = self._measured(pod)
+        if pod.uid not in self._pinned:
+            self._require_pinned(self._configurations[pod.uid], launch.vm.qemu)
+            self._pinned.add(pod.uid)
+        return launch
 
     def requests_at_run_time(self, pod: Pod) -> int:
         """How often the KBS gave something to the running pod's launch beside its launch secret.
@@ -218,6 +228,11 @@ class ConfidentialPods:
         self._workloads.stop(pod)
         return launch
 
+    def _measured(self, pod: Pod) -> Launch:
+        if pod.uid not in self._launches:
+            self._launches[pod.uid] = self._measure(pod)
+        return self._launches[pod.uid]
+
     def _measure(self, pod: Pod) -> Launch:
         launch = self._launches_on_host.of(pod.namespace, pod.name, pod.uid)
         assert launch is not None, f"no QEMU process runs an SEV guest for the pod {pod.name}"
@@ -238,7 +253,6 @@ class ConfidentialPods:
             },
             fact=Fact.LAUNCH,
         )
-        self._require_pinned(self._configurations[pod.uid], qemu)
         return launch
 
     def _is_nodes(self, configuration: KataConfiguration) -> bool:

@@ -28,7 +28,7 @@ def find_vm(node: Node, pod: Pod) -> None:
 @then("its VM is an SEV guest")
 def be_sev_guest(confidential_pods: ConfidentialPods, memory_encryption: MemoryEncryption, pod: Pod) -> None:
     """Clauses W-3.3, W-4.3: QEMU's own arguments, and the kernel's word that it launches such guests."""
-    qemu = confidential_pods.launch_of(pod).vm.qemu
+    qemu = confidential_pods.qemu_of(pod)
     assert qemu.sev_guest is not None, f"QEMU runs without a sev-guest object: {qemu.arguments}"
     assert qemu.sev_guest.get("kernel-hashes") == "on", f"sev-guest: {qemu.sev_guest}"
     assert "session-file" in qemu.sev_guest, f"launched without pre-attestation: {qemu.sev_guest}"
@@ -48,7 +48,7 @@ def boot_initrd(
     kbc: KbcName,
 ) -> None:
     """Clauses W-3.1, W-4.1."""
-    booted, pinned = confidential_pods.launch_of(pod).vm.qemu.initrd, artefacts.checksum(kbc)
+    booted, pinned = confidential_pods.qemu_of(pod).initrd, artefacts.checksum(kbc)
     assert booted == configuration.initrd, (
         f"the VM boots the initrd {booted}, and {configuration.path} names {configuration.initrd}"
     )
@@ -59,7 +59,7 @@ def boot_initrd(
 @then("its kernel parameters name the online KBC and the KBS's address")
 def name_kbc(confidential_pods: ConfidentialPods, broker: Broker, profile: Profile, pod: Pod) -> None:
     """Clause W-3.2."""
-    parameters = confidential_pods.launch_of(pod).vm.qemu.append.split()
+    parameters = confidential_pods.qemu_of(pod).append.split()
     named = [parameter for parameter in parameters if parameter.startswith(f"{KBC_PARAMETER}=")]
     wanted = f"{KBC_PARAMETER}={profile.kbc.online.name}::{broker.guest_address}"
     assert named == [wanted], f"the kernel parameters name {' and '.join(named) or 'no KBC'}, not {wanted}"
@@ -68,7 +68,7 @@ def name_kbc(confidential_pods: ConfidentialPods, broker: Broker, profile: Profi
 @then("its kernel parameters name no KBC")
 def name_no_kbc(confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clause W-4.2: a KBC that is named would override the initrd's own."""
-    append = confidential_pods.launch_of(pod).vm.qemu.append
+    append = confidential_pods.qemu_of(pod).append
     named = [parameter for parameter in append.split() if KBC_PARAMETER in parameter]
     assert named == [], f"the kernel parameters name {' and '.join(named)}"
 
@@ -88,7 +88,7 @@ def boot_configuration(
     confidential_pods: ConfidentialPods, configuration: KataConfiguration, pod: Pod
 ) -> None:
     """Clause A-2.1."""
-    qemu = confidential_pods.launch_of(pod).vm.qemu
+    qemu = confidential_pods.qemu_of(pod)
     named = (configuration.firmware, configuration.kernel, configuration.initrd)
     booted = (qemu.firmware, qemu.kernel, qemu.initrd)
     assert booted == named, f"the VM was started with {booted}, and {configuration.path} names {named}"
@@ -110,8 +110,10 @@ def end_in_parameters(
     confidential_pods: ConfidentialPods, configuration: KataConfiguration, pod: Pod
 ) -> None:
     """Clause A-2.2: kata puts its own parameters first."""
-    append, own = confidential_pods.launch_of(pod).vm.qemu.append, configuration.kernel_params
-    assert configuration.ends(append), f"{append} does not end in {own}"
+    append, own = confidential_pods.qemu_of(pod).append, configuration.kernel_params
+    assert configuration.ends(append), (
+        f"the guest's kernel parameters do not end in its configuration's, {' '.join(own)}, but are {append}"
+    )
     assert len(append.split()) > len(own), "kata added none of its own parameters"
 
 

@@ -71,10 +71,10 @@ def test_an_sev_pod_that_only_the_cluster_sees_running_is_no_control(
         run="r",
     )
 
-    def launch_of(_pod: Pod) -> None:
+    def qemu_of(_pod: Pod) -> None:
         assert measured, "no QEMU process runs an SEV guest for the pod p"
 
-    monkeypatch.setattr(pods, "launch_of", launch_of)
+    monkeypatch.setattr(pods, "qemu_of", qemu_of)
     pods.require_running(POD, "W-3.3")
     pods._configurations[POD.uid] = other
     if measured:
