@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from lab.attestation import gone_astray, not_attested
 from lab.broker import refused_for_good as refused_by_policy
 from lab.containerd import require_runtime
-from lab.errors import LabError, NotProven
+from lab.errors import LabError, NotProven, Unreachable
 from lab.fact import Fact
 from lab.journal import STATE
 from lab.kata import KataConfiguration
@@ -300,9 +300,15 @@ class ConfidentialPods:
     def _is_without_hope(self, pod: Pod, key_id: str | None) -> bool:
         """Whether this launch will never have the key: the KBS refuses it, or never recorded the launch.
 
-        It records an online launch before the guest starts (simple-kbs 0.1.1, src/request.rs).
+        It records an online launch before the guest starts (simple-kbs 0.1.1, src/request.rs). One that does
+        not answer may come back.
         """
         if self._launches_on_host.of(pod.namespace, pod.name, pod.uid) is None:
             return False
-        answer = self._broker.key_for(self.launch_of(pod).digest, key_id)
+        try:
+            answer = self._broker.key_for(self.launch_of(pod).digest, key_id)
+        except Unreachable as lost:
+            if lost.service not in {"kbs", "database"}:
+                raise
+            return False
         return answer is None or refused_by_policy(answer)

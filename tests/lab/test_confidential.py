@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from lab.confidential import ConfidentialPods
-from lab.errors import NotProven
+from lab.errors import NotProven, Unreachable
+from lab.kbs.service import OnlineAnswer
 from lab.outcome import Pod, refused_for_good
 from lab.record import MemoryRecord
 
@@ -99,3 +101,48 @@ def test_a_launch_that_kubelet_repeated_may_have_asked_for_each_secret_or_for_mo
 ) -> None:
     with pytest.raises(NotProven, match="3 sandboxes made for the pod p, and the KBS answered its launch 2"):
         requests(monkeypatch, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "hopeless"),
+    [
+        (None, True),
+        (OnlineAnswer("INTERNAL", "Policy validation failed: fw digest not valid"), True),
+        (OnlineAnswer("OK", ""), False),
+        (Unreachable("kbs", "no connection comes about"), False),
+        (Unreachable("database", "refused"), False),
+    ],
+)
+def test_a_launch_without_its_key_is_given_up_when_the_kbs_says_so(
+    monkeypatch: pytest.MonkeyPatch, said: OnlineAnswer | Unreachable | None, *, hopeless: bool
+) -> None:
+    pods = keyless(monkeypatch, said)
+    assert pods._is_without_hope(POD, None) is hopeless
+
+
+def test_a_lost_host_is_told_while_a_key_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unreachable, match="host: gone"):
+        keyless(monkeypatch, Unreachable("host", "gone"))._is_without_hope(POD, None)
+
+
+def keyless(monkeypatch: pytest.MonkeyPatch, said: OnlineAnswer | Unreachable | None) -> ConfidentialPods:
+    def key_for(_digest: str, _key_id: str | None) -> OnlineAnswer | None:
+        if isinstance(said, Unreachable):
+            raise said
+        return said
+
+    other: Any = SimpleNamespace(of=lambda *_: other, key_for=key_for, digest="d")
+    pods = ConfidentialPods(
+        lab=other,
+        profile=other,
+        host=other,
+        launches=other,
+        broker=other,
+        artefacts=other,
+        workloads=other,
+        borrowing=other,
+        record=MemoryRecord(),
+        run="r",
+    )
+    monkeypatch.setattr(pods, "launch_of", lambda _pod: other)
+    return pods
