@@ -168,7 +168,7 @@ FAULTS = (
         breaks="the KBS also tells somebody else every key that it gives away",
         clauses=("W-5.1",),
         cause="somebody else",
-        features=("3",),
+        features=("3", "4_5"),
         stand_ins={"kbs": f"{_STAND_INS}:tells_others"},
         uncaught=(
             "what leaves the KBS for elsewhere shows in none of its answers, nor in its log, its database"

@@ -166,7 +166,7 @@ FAULTS = (
         kind=Kind.LYING_COMPONENT,
         breaks="the KBS opens launches for certificate chains of which it verifies no signature",
         clauses=("X-2.2",),
-        cause="forged",
+        cause="opens a launch for a chain whose signatures do not verify",
         features=("6_software",),
         stand_ins={"kbs": f"{_KBS}:trusts_every_chain"},
     ),
