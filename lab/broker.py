@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lab.errors import LabError, MalformedRow, NotProven, Unreachable
 from lab.fact import Fact
 from lab.kbs.database import KbsDatabase
+from lab.kbs.outage import lost_its_database
 from lab.kbs.service import Answer, KbsService, OnlineAnswer
 from lab.parsers.docker import parse_network
 from lab.secret import Secret
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 # Layers are wrapped with AES-256 (attestation-agent v0.3.0, src/kbc_modules/online_sev_kbc/mod.rs).
 KEY_SIZE = 32
-
-# What an answer ends with where it is the KBS's database that failed (sqlx 0.5, sqlx-core/src/error.rs).
-DATABASE_FAILED = ("error communicating with database", "pool timed out")
 
 VALIDATED = "Policy validated succesfully. Connection:"  # sic, simple-kbs 0.1.1, src/grpc/mod.rs
 
@@ -130,7 +128,7 @@ class Broker:
             raise NotProven(f"simple-kbs does not answer: {error.cause}", owner="K-1.3") from None
         if answer.status in {"UNAVAILABLE", "DEADLINE_EXCEEDED"}:
             raise NotProven(f"simple-kbs does not answer: {answer.status} {answer.text}", owner="K-1.3")
-        if failed_at_database(answer):
+        if lost_its_database(answer.text):
             raise NotProven(f"simple-kbs does not reach its database: {answer.text}", owner="K-1.3")
 
     def wrong_stock(self) -> list[str]:
@@ -219,11 +217,6 @@ class Broker:
         return [name for name in listed.lines if re.search(pattern, name)]
 
 
-def failed_at_database(answer: Answer) -> bool:
-    """Whether the KBS says that its database does not answer it."""
-    return any(words in answer.text for words in DATABASE_FAILED)
-
-
 def refused_for_good(answer: Answer) -> bool:
     """Whether an answer is the KBS's considered no, and not a failure to answer."""
-    return answer.status == "INTERNAL" and not failed_at_database(answer)
+    return answer.status == "INTERNAL" and not lost_its_database(answer.text)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from lab.kbs.outage import lost_its_database
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -138,4 +140,6 @@ def refused_for_good(_pod: Pod, stage: Stage, message: str) -> bool:
     """Whether a refusal cannot heal, judged by its text alone: a failing pull in the guest always may."""
     if stage is Stage.IMAGE:
         return HOST_PULLS in message
+    if lost_its_database(message):
+        return False
     return stage is Stage.LAUNCH and any(words in message for words in FINAL_AT_LAUNCH)

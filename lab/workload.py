@@ -77,12 +77,13 @@ WITHOUT_POLICY = ("W-3.3", "W-4.3")
 
 # What keeps a pod from running and is another clause's business: its words, what they mean, and the clause.
 # containerd 1.6, pkg/cri/server/sandbox_run.go; kata CC-0.3.0, virtcontainers/qemu_amd64.go (KVM has no SEV);
-# QEMU 7.1, target/i386/sev.c (the firmware has no ASID for another guest).
+# QEMU 6.2, target/i386/sev.c, and Linux 5.10, arch/x86/kvm/svm/sev.c (sev_asid_new has no ASID for another
+# guest: EBUSY).
 PRECONDITIONS = (
     ("failed to get sandbox runtime: no runtime for", "", "O-3.1"),
     (HOST_PULLS, "the host pulled the image, and not the guest: ", "W-1.3"),
     ("This system doesn't support Confidential Computing", "", "P-3.4"),
-    ("Required firmware resource depleted", "there is no ASID for another SEV guest: ", None),
+    ("sev_kvm_init: failed to initialize ret=-16", "there is no ASID for another SEV guest: ", None),
 )
 
 

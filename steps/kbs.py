@@ -7,13 +7,14 @@ import uuid
 from pytest_bdd import given, parsers, then, when
 
 from fixtures.run import Run
-from lab.broker import Broker, failed_at_database
+from lab.broker import Broker
 from lab.changes.kbs import KbsSource
 from lab.comparison import compare
 from lab.confidential import ConfidentialPods, KbcName
 from lab.errors import Unreachable
 from lab.host import Host
 from lab.kata import KataConfiguration
+from lab.kbs.outage import lost_its_database
 from lab.launch_policy import LaunchPolicies, another_digest
 from lab.launches import Launch
 from lab.outcome import Pod
@@ -78,7 +79,7 @@ def refuse_unknown_launch(broker: Broker, profile: Profile) -> None:
         raise AssertionError(f"simple-kbs does not answer: {lost.cause}") from None
     assert answer.status == "INTERNAL", f"{answer.status} {answer.text}"
     assert answer.text.startswith("Connection not found"), answer.text
-    assert not failed_at_database(answer), f"simple-kbs does not reach its database: {answer.text}"
+    assert not lost_its_database(answer.text), f"simple-kbs does not reach its database: {answer.text}"
 
 
 @then("the database answers at the address of its container")

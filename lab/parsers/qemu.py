@@ -56,7 +56,7 @@ class QemuArguments:
     def sev_policy(self) -> int:
         """The SEV policy that the guest was launched with. Raises LabError where it is no SEV guest's.
 
-        QEMU's own is 1 (QEMU 7.1, target/i386/sev.c, DEFAULT_GUEST_POLICY).
+        QEMU's own is 1 (QEMU 6.2, target/i386/sev.c, DEFAULT_GUEST_POLICY).
         """
         told = "" if self.sev_guest is None else self.sev_guest.get("policy", "1")
         try:

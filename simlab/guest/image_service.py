@@ -1,7 +1,8 @@
 """Pulling an image inside the guest: image-rs v0.3.0 or v0.7.0 as kata's agent uses it.
 
 Sources: kata CC-0.3.0, CC-0.7.0 src/agent/src/image_rpc.rs; image-rs src/image.rs, src/pull.rs,
-src/decrypt.rs (texts of errors); oci-distribution 0.9.4 src/errors.rs.
+src/decrypt.rs, src/stream.rs (texts of errors); oci-distribution 0.9.4 src/errors.rs, and src/client.rs: a
+blob is what the registry gives, its status and its digest are not looked at (`async_pull_blob`).
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ class ImageService:
             raise ImageError("Pulled number of layers mismatch with image config diff_ids")
         for description, diff_id in zip(described, diff_ids, strict=True):
             try:
-                blob = self._client.blob(reference, description["digest"])
+                blob = self._client.body(reference, description["digest"])
             except (UnreachableError, RegistryError) as error:
                 raise ImageError(f"failed to async pull blob {_text(error)}") from None
             try:
@@ -128,7 +129,7 @@ class ImageService:
     def _plain_tar(self, description: Mapping[str, Any], blob: bytes, diff_id: str) -> bytes:
         media_type = description["mediaType"]
         if media_type == oci.LAYER_GZIP_ENCRYPTED:
-            blob = self._decrypt(description.get("annotations", {}), blob)
+            blob = self._decrypt(description.get("annotations", {}), blob, diff_id)
         elif media_type == oci.LAYER:
             return _checked(blob, diff_id)
         elif media_type not in _GZIP:
@@ -136,14 +137,17 @@ class ImageService:
         try:
             return _checked(zlib.decompress(blob, wbits=31), diff_id)
         except zlib.error:
-            raise ImageError("failed to decompress layer") from None
+            raise _unreadable(diff_id, _no_gzip(blob)) from None
 
-    def _decrypt(self, annotations: dict[str, str], blob: bytes) -> bytes:
+    def _decrypt(self, annotations: dict[str, str], blob: bytes, diff_id: str) -> bytes:
         options = self._unwrap(annotations)
         if options is None:
             raise ImageError(f"failed to get decrypt key {self._system.guest.no_key}")
         try:
             return ocicrypt.decrypt_layer(blob, annotations, options)
+        except ocicrypt.TamperedError as error:
+            # Noticed at the end of the stream, when most of it is unpacked.
+            raise _unreadable(diff_id, f'kind: Other, error: "{error}"') from None
         except ocicrypt.DecryptionError as error:
             raise ImageError(
                 f"failed to async_get_plaintext_layer: failed to async decrypt layer {error}"
@@ -181,10 +185,24 @@ def _checked(tar: bytes, diff_id: str) -> bytes:
     return tar
 
 
+def _unreadable(diff_id: str, cause: str) -> ImageError:
+    """A layer whose stream breaks off, in image-rs' words around those of a Rust `io::Error`."""
+    return ImageError(f"layer digest {diff_id}: hasher sha256 : channel: read failed Custom {{ {cause} }}")
+
+
+def _no_gzip(blob: bytes) -> str:
+    """async-compression 0.3.15, src/codec/gzip/header.rs; flate2's DecompressError."""
+    if blob.startswith(b"\x1f\x8b"):
+        return "kind: InvalidInput, error: DecompressError(General { msg: None })"
+    return 'kind: InvalidData, error: "Invalid gzip header"'
+
+
 def _text(error: UnreachableError | RegistryError) -> str:
     """An error in oci-distribution's words."""
     if isinstance(error, UnreachableError):
-        return f"error sending request for url ({error.url}): error trying to connect: {error.reason}"
+        # hyper 0.14, src/client/connect/http.rs
+        where = "tcp connect error: " if "(os error" in error.reason else ""
+        return f"error sending request for url ({error.url}): error trying to connect: {where}{error.reason}"
     if error.status == 401:
         return f"Not authorized: url {error.url}"
     if error.status >= 500:

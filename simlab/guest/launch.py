@@ -1,4 +1,4 @@
-"""The launch of an SEV guest, as QEMU drives it (QEMU 7.1, target/i386/sev.c)."""
+"""The launch of an SEV guest, as QEMU drives it (QEMU 6.2, target/i386/sev.c)."""
 
 from __future__ import annotations
 

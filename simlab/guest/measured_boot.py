@@ -1,11 +1,11 @@
 """What a measured direct boot adds to the launch digest: the hash table, and for SEV-ES the save areas.
 
-Sources: QEMU 7.1 target/i386/sev.c (`sev_add_kernel_loader_hashes`), AMD's APM volume 2, table B-4 (layout of
+Sources: QEMU 6.2 target/i386/sev.c (`sev_add_kernel_loader_hashes`), AMD's APM volume 2, table B-4 (layout of
 the save area), and the register values that KVM and QEMU give a virtual processor at reset.
 
 The floating-point registers stay zero: the guide's kernel does not copy them (alibaba/cloud-kernel,
 arch/x86/kvm/svm/sev.c, `sev_es_sync_vmsa`), and newer ones only for a guest made by KVM_SEV_INIT2, which QEMU
-7.1 does not know (Linux 6.10).
+6.2 does not know (Linux 6.10).
 """
 
 from __future__ import annotations

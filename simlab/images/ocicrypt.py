@@ -39,6 +39,10 @@ class DecryptionError(Exception):
     """A layer, or its options, cannot be decrypted; the text is ocicrypt-rs' own."""
 
 
+class TamperedError(DecryptionError):
+    """The layer is not the one that was encrypted."""
+
+
 @dataclass(frozen=True)
 class AnnotationPacket:
     """What the key provider writes into the annotation; binary values as bytes."""
@@ -100,8 +104,8 @@ def encrypt_layer(
 def decrypt_layer(ciphertext: bytes, annotations: dict[str, str], private_options: bytes) -> bytes:
     """Decrypt a layer blob with its unwrapped private options.
 
-    Raises DecryptionError where the options are no options (a wrong key unwrapped them), or where the layer's
-    authentication fails.
+    Raises DecryptionError where the options are no options (a wrong key unwrapped them), and TamperedError
+    where the layer's authentication fails.
     """
     public = _options(base64.b64decode(annotations[PUBLIC_OPTIONS_ANNOTATION]))
     private = _options(private_options)
@@ -111,7 +115,7 @@ def decrypt_layer(ciphertext: bytes, annotations: dict[str, str], private_option
     if len(key) != KEY_SIZE:
         raise DecryptionError(f"invalid key length of {len(key)} bytes; expect {KEY_SIZE} bytes")
     if not hmac.compare_digest(hmac.digest(key, ciphertext, "sha256"), base64.b64decode(public["hmac"])):
-        raise DecryptionError("failed decrypt byte stream")
+        raise TamperedError("failed decrypt byte stream")
     return ctr(key, base64.b64decode(private["cipheroptions"]["nonce"]), ciphertext)
 
 

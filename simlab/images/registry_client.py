@@ -111,7 +111,20 @@ class RegistryClient:
             raise RegistryError(answer.url, 200, "DIGEST_INVALID", f"got {found}, expected {blob}")
         return answer.body
 
+    def body(self, reference: Reference, blob: str) -> bytes:
+        """Pull what the registry gives for a blob, be it an error's text or of another digest.
+
+        Raises UnreachableError.
+        """
+        return self._ask(reference, f"blobs/{blob}", accept="*/*").body
+
     def _get(self, reference: Reference, path: str, accept: str) -> _Answer:
+        answer = self._ask(reference, path, accept)
+        if answer.status != http.HTTPStatus.OK:
+            raise _error(answer)
+        return answer
+
+    def _ask(self, reference: Reference, path: str, accept: str) -> _Answer:
         host = _DOCKER_ENDPOINT if reference.registry == DEFAULT_REGISTRY else reference.registry
         url = f"{self._scheme(host)}://{host}/v2/{reference.repository}/{path}"
         headers = {"Accept": accept}
@@ -123,8 +136,6 @@ class RegistryClient:
             self._tokens[key] = self._token(answer.headers["www-authenticate"])
             headers["Authorization"] = f"Bearer {self._tokens[key]}"
             answer = self._request(url, headers)
-        if answer.status != http.HTTPStatus.OK:
-            raise _error(answer)
         return answer
 
     def _token(self, challenge: str) -> str:

@@ -58,3 +58,11 @@ def test_a_key_that_a_whole_policy_does_not_hold_proves_nothing() -> None:
 def test_a_kbs_that_does_not_answer_has_not_kept_the_key() -> None:
     with pytest.raises(NotProven, match=r"K-1\.3"):
         releasing(Kbs(set(), damaged=OnlineAnswer("UNAVAILABLE", "Socket closed")))
+
+
+def test_a_kbs_without_its_database_has_not_kept_the_key() -> None:
+    lost = OnlineAnswer(
+        "INTERNAL", "Connection not found: pool timed out while waiting for an open connection"
+    )
+    with pytest.raises(NotProven, match=r"K-1\.3"):
+        releasing(Kbs(set(), damaged=lost))

@@ -75,6 +75,8 @@ def test_failed_launches_are_counted_as_often_as_an_event_tells_them() -> None:
         (Stage.LAUNCH, P1 + "file /x/initrd.img does not exist", True),
         (Stage.LAUNCH, P1 + "rpc error: code = Unavailable desc = connection refused", False),
         (Stage.LAUNCH, P1 + "rpc error: code = DeadlineExceeded desc = context deadline exceeded", False),
+        (Stage.LAUNCH, P1 + "Cannot fulfill secret request: no rows returned by a query", True),
+        (Stage.LAUNCH, P1 + "Cannot fulfill secret request: error communicating with database: x", False),
         (Stage.IMAGE, "Failed to pull image: failed to pull manifest", False),
         (Stage.IMAGE, "Failed to pull image: failed to get stream processor for x+encrypted", True),
     ],
@@ -168,7 +170,7 @@ def test_an_image_that_the_host_pulls_says_nothing_of_the_guest() -> None:
     [
         ('failed to get sandbox runtime: no runtime for "kata" is configured', "O-3.1"),
         ("This system doesn't support Confidential Computing (Guest Protection): unknown", "P-3.4"),
-        ("LAUNCH_START ret=1 fw_error=23 'Required firmware resource depleted'", None),
+        ("qemu-system-x86_64: sev_kvm_init: failed to initialize ret=-16 fw_error=0 ''", None),
     ],
 )
 def test_what_is_another_clause_s_business_is_no_failure_of_the_pod(words: str, owner: str | None) -> None:

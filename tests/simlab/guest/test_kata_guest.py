@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from simlab.images import layer, oci
+from simlab.images.store import Store
 from tests.simlab.guest import world as w
 
 if TYPE_CHECKING:
@@ -75,7 +77,10 @@ def test_encrypted_image_does_not_open(vm: Vm) -> None:
             "docker.io/none/none:1",
             "failed to pull manifest Not authorized: url https://registry-1.docker.io/v2/",
         ),
-        ("192.168.122.10:1/a:1", "failed to pull manifest error sending request .*Connection refused"),
+        (
+            "192.168.122.10:1/a:1",
+            "failed to pull manifest error sending request .*: tcp connect error: Connection refused",
+        ),
         ("A:B:C", "invalid reference format"),
     ],
 )
@@ -83,6 +88,29 @@ def test_image_that_cannot_be_pulled(vm: Vm, image: str, message: str) -> None:
     code, said = vm.call("PullImage", image=image)
     assert code == "INTERNAL"
     assert re.match(message, said)
+
+
+def test_a_layer_that_the_registry_does_not_give_whole(vm: Vm, world: World) -> None:
+    packed = layer.pack({"x": layer.Entry(b"x")})
+    built = oci.Layer(layer.compress(packed), layer.digest(packed))
+    image = world.publish("own/damaged", "1", oci.build([built], {}))
+    blob = Store(world.layout.registry / "docker.io").blob_path(layer.digest(built.blob))
+    assert blob
+    failed = (
+        f"failed to async handle layer: layer digest {built.diff_id}: hasher sha256 : channel: read failed"
+    )
+    for data, cause in (
+        (b"not gzip", "Invalid gzip header"),
+        (built.blob[:20] + bytes(9), "DecompressError"),
+    ):
+        blob.write_bytes(data)
+        code, said = vm.call("PullImage", image=image)
+        assert code == "INTERNAL"
+        assert said.startswith(failed)
+        assert cause in said
+    # An error's text is taken for the layer, too.
+    blob.unlink()
+    assert "Invalid gzip header" in vm.call("PullImage", image=image)[1]
 
 
 def test_own_command_environment_and_folder(vm: Vm) -> None:

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from simlab.images import ocicrypt
-from simlab.images.ocicrypt import AnnotationPacket, DecryptionError
+from simlab.images.ocicrypt import AnnotationPacket, DecryptionError, TamperedError
 
 KEY = os.urandom(32)
 PLAIN = b"a layer's bytes" * 100
@@ -62,7 +62,7 @@ def test_altered_layer_fails_in_decryption() -> None:
     ciphertext, annotations = ocicrypt.encrypt_layer(PLAIN, "key_id1", KEY)
     packet = packet_of(annotations)
     options = ocicrypt.ctr(KEY, packet.iv, packet.wrapped_data)
-    with pytest.raises(DecryptionError, match="failed decrypt byte stream"):
+    with pytest.raises(TamperedError, match="failed decrypt byte stream"):
         ocicrypt.decrypt_layer(ciphertext[:-1] + b"\0", annotations, options)
 
 
