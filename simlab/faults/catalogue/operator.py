@@ -86,6 +86,15 @@ FAULTS = (
         acts=(on_host("sed -i 's/runtimes.kata-clh\\b/runtimes.kata-other/' /etc/containerd/config.toml"),),
     ),
     Fault(
+        name="runtimes-without-cri-handler",
+        kind=Kind.WRONG_STATE,
+        breaks="containerd's runtimes lost the handler by which a guest pulls its image itself",
+        clauses=("O-3.1",),
+        cause="has cri_handler None",
+        features=FIRST_PODS,
+        acts=(on_host("sed -i '/cri_handler/d' /etc/containerd/config.toml; systemctl restart containerd"),),
+    ),
+    Fault(
         name="no-runtime-class",
         kind=Kind.MISSING_PRECONDITION,
         breaks="the RuntimeClass kata-clh was deleted, and the controller that would make it again is down",

@@ -14,7 +14,6 @@ _KBS: Final = "simlab.faults.stand_ins.key_broker"
 _NODE: Final = "simlab.faults.stand_ins.node"
 _KATA: Final = "simlab.faults.stand_ins.kata"
 _GUEST: Final = "simlab.faults.stand_ins.guest"
-_CONFIGURATIONS: Final = "/opt/confidential-containers/share/defaults/kata-containers"
 _DROP_IN: Final = "/etc/systemd/system/containerd.service.d/containerd-for-cc-override.conf"
 
 FAULTS = (
@@ -106,17 +105,6 @@ FAULTS = (
         cause="nginx",
         features=FIRST_PODS,
         acts=(on_host(f"rm {_DROP_IN}"),),
-    ),
-    Fault(
-        name="kata-without-service-offload",
-        kind=Kind.WRONG_STATE,
-        breaks="kata's configuration leaves pulling to the host",
-        clauses=("W-1.3",),
-        cause="nginx",
-        features=("4_1",),
-        acts=(
-            on_host(f"sed -i 's/service_offload *= *true/service_offload = false/' {_CONFIGURATIONS}/*.toml"),
-        ),
     ),
     Fault(
         name="node-reports-running",

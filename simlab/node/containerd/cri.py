@@ -1,8 +1,11 @@
 """The container runtime interface (`k8s.io/cri-api` v1) as the kubelet calls it, in front of the shims.
 
-Where an image is pulled: a runtime with `cri_handler = "cc"` whose kata configuration has
-`service_offload = true` has the guest pull it, and the host never sees it; every other runtime gets it from
-the host's containerd.
+Where an image is pulled: CoCo's containerd has the guest of a runtime with `cri_handler = "cc"` pull it, and
+the host never sees it; every other runtime gets it from the host's containerd. kata's `service_offload` has
+no part in that: with it the shim expects no rootfs, and without it the shim shares an empty one, whose place
+the image takes that the agent pulled. Sources: confidential-containers/containerd v1.6.8.1,
+pkg/cri/server/manager.go (PullImage) and pkg/cri/services/cc/service.go; kata CC-0.3.0,
+src/runtime/pkg/containerd-shim-v2/create.go (checkAndMount) and src/agent/src/rpc.rs (merge_bundle_oci).
 """
 
 from __future__ import annotations
@@ -267,13 +270,7 @@ async def _copy_logs(container: Container, writer: LogWriter) -> None:
 
 
 def _pulls_in_guest(containerd: ContainerdConfig, runtime: Runtime, shim: Shim) -> bool:
-    configuration = shim.configuration if isinstance(shim, KataShim) else None
-    return (
-        containerd.confidential
-        and runtime.cri_handler == "cc"
-        and configuration is not None
-        and configuration.service_offload
-    )
+    return containerd.confidential and runtime.cri_handler == "cc" and isinstance(shim, KataShim)
 
 
 def _create_error(error: RpcError) -> RpcError:

@@ -74,7 +74,6 @@ class Configuration:
     agent_trace: bool
     debug_console: bool
     dial_timeout: int
-    service_offload: bool
 
 
 def load(host: Host, path: str) -> Configuration:
@@ -232,7 +231,6 @@ def _qemu(host: Host, path: str, document: Mapping[str, Any], table: Mapping[str
         agent_trace=_typed(agent, "enable_tracing", bool, False),
         debug_console=_typed(agent, "debug_console_enabled", bool, False),
         dial_timeout=_typed(agent, "dial_timeout", int, 30),
-        service_offload=_typed(_table(document, "image"), "service_offload", bool, False),
     )
 
 

@@ -1,0 +1,56 @@
+"""Who pulls a pod's image: the guest or the host, by what containerd is told of the runtime."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from simlab.layout import Layout
+from simlab.node.containerd import config
+from simlab.node.containerd.cri import Cri
+from simlab.node.containerd.records import SandboxConfig
+from simlab.node.kata.shim import KataShim
+from tests.simlab.node.fake_vm import FakeVm
+from tests.simlab.node.node_host import PLAIN, edit, install
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simlab.node.host import Host
+
+WANTED = SandboxConfig("p", "default", "u", 0, {}, {})
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Host:
+    return install(Layout(tmp_path))
+
+
+def pulls_in_guest(host: Host) -> bool:
+    def new_shim(*about: Any) -> KataShim:
+        return KataShim(*about, cast("Any", FakeVm))
+
+    async def run() -> bool:
+        cri = Cri(host, new_shim)
+        sandbox = await cri.run_pod_sandbox(WANTED, "kata", lambda: None)
+        await cri.shut_down()
+        return sandbox.pulls_in_guest
+
+    config.start(host)
+    return asyncio.run(run())
+
+
+def test_the_guest_pulls_as_released(host: Host) -> None:
+    assert pulls_in_guest(host)
+
+
+def test_kata_has_no_say_in_it(host: Host) -> None:
+    edit(host, PLAIN, "service_offload = true", "service_offload = false")
+    assert pulls_in_guest(host)
+
+
+def test_a_runtime_without_the_handler_leaves_it_to_the_host(host: Host) -> None:
+    edit(host, config.PATH, 'cri_handler = "cc"', "")
+    assert not pulls_in_guest(host)
