@@ -29,8 +29,8 @@ def host(tmp_path: Path) -> Host:
 
 
 def pulls_in_guest(host: Host) -> bool:
-    def new_shim(*about: Any) -> KataShim:
-        return KataShim(*about, cast("Any", FakeVm))
+    def new_shim(host: Host, sandbox_id: str, config_path: str, annotations: dict[str, str]) -> KataShim:
+        return KataShim(host, sandbox_id, config_path, annotations, cast("Any", FakeVm))
 
     async def run() -> bool:
         cri = Cri(host, new_shim)
