@@ -210,7 +210,9 @@ class Guide:
     def _workload(self) -> dict[str, Stage]:
         """What lasts of step four: sevctl, the certificate chain, and the initrds beside the node's own."""
         sevctl = self._program("sevctl", "sevctl --version", "packages", "W-2.1")
-        chain = ExportedChain(self._host, self._profile.certificate_chain)
+        chain = ExportedChain(
+            self._host, self._profile.certificate_chain, seconds=self._lab.timeouts.download
+        )
         return {
             "W-2.1": Stage((sevctl,)),
             "W-2.2": Stage((chain,), after=("P-3.3", "W-2.1")),

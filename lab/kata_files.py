@@ -19,16 +19,19 @@ from lab.kata import KataConfiguration
 from lab.record import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from lab.host import Host
     from lab.profile import Profile
     from lab.record import Record
 
 SEEN = f"{STATE}/kata-files.json"
-# The installer copies some gigabytes: a file that got there in this time before or after another of its
-# files, which nobody else touches, came with it. Who puts a file there by hand is slower.
+# The installer copies some gigabytes: what came with it got there in this time before or after another of its
+# files, which nobody else touches.
 COPYING = timedelta(minutes=1)
+# And it keeps the time of the content's last change, from when the release was made: what was written where
+# it lies, as by `sed`, is not its doing.
+WRITING = timedelta(seconds=5)
 
 MEANING = (
     "Its pod was started again, such as by a reboot. Pods that use the node's configuration boot the stock "
@@ -42,17 +45,20 @@ REMEDY = (
 
 @dataclass(frozen=True)
 class KataFile:
-    """A file as it is now. `placed` is when it got there: a copy keeps the time of its content's change."""
+    """A file as it is now: when it got there, and when its content was written, which a copy may keep."""
 
     sha256: str
     placed: datetime
+    written: datetime
 
 
 class KataFiles:
     """The kata SEV configuration and the initrd that it boots, on one node."""
 
-    def __init__(self, host: Host, profile: Profile, record: Record) -> None:
+    def __init__(self, host: Host, profile: Profile, initrds: Collection[str], record: Record) -> None:
+        """`initrds` are the SHA-256 of the guide's, which no installer brings."""
         self._host = host
+        self._initrds = initrds
         self._record = record
         self._configuration = profile.kata.sev_configuration
         # Each with the clause of the online KBC that it carries.
@@ -94,9 +100,7 @@ class KataFiles:
         others = [
             (path, file)
             for path, file in self.look().items()
-            if files.get(path, file.sha256) != file.sha256
-            and copied is not None
-            and abs(file.placed - copied) < COPYING
+            if files.get(path, file.sha256) != file.sha256 and self._came_with_it(file, copied)
         ]
         if others:
             names = " and ".join(posixpath.basename(path) for path, _ in others)
@@ -111,11 +115,20 @@ class KataFiles:
                 )
             )
 
+    def _came_with_it(self, file: KataFile, copied: datetime | None) -> bool:
+        return (
+            copied is not None
+            and abs(file.placed - copied) < COPYING
+            and file.placed - file.written > WRITING
+            and file.sha256 not in self._initrds
+        )
+
     def _look(self, path: str) -> KataFile | None:
         if not self._host.exists(path):
             return None
-        changed = self._host.run("stat --format=%%Z -- %s", path, reads=True, quiet=True).stdout
-        return KataFile(self._host.sha256(path), datetime.fromtimestamp(int(changed), UTC))
+        told = self._host.run("stat --format='%%Z %%Y' -- %s", path, reads=True, quiet=True).stdout.split()
+        placed, written = (datetime.fromtimestamp(int(each), UTC) for each in told)
+        return KataFile(self._host.sha256(path), placed, written)
 
     def _copied(self) -> datetime | None:
         """When the installer copied its files last, by its firmware: nobody puts another in its place."""

@@ -34,6 +34,7 @@ class Platform:
         self._roots = Roots.of(lab.platform.root)
         self._host = host
         self._path = profile.certificate_chain
+        self._seconds = lab.timeouts.download
         self._record = record
         self._kept: list[PlatformIdentity] = []
 
@@ -118,7 +119,9 @@ class Platform:
     @cached_property
     def _answer(self) -> bytes | NotProven:
         try:
-            exported = self._host.run("sh -c %s", _EXPORT_NOW, check=False, quiet=True)
+            exported = self._host.run(
+                "sh -c %s", _EXPORT_NOW, check=False, quiet=True, deadline=self._seconds
+            )
         except DeadlineExceeded as late:
             return NotProven(f"sevctl export gave no chain: {late}")
         if exported.succeeded:

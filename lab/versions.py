@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lab.changes.kbs import KbsSource
-from lab.errors import HostFileError, LabError
+from lab.errors import HostFileError, LabError, NotProven
 from lab.kata import KataConfiguration
 from lab.operator import CONTROLLER, NAMESPACE, containers_of
 
@@ -36,7 +36,10 @@ def record_versions(host: Host, cluster: Cluster, profile: Profile, record: Reco
     images = host.run("docker ps --format '{{.Names}} {{.Image}}'", check=False, reads=True).stdout
     image = _match(rf"{profile.kbs.server_container}\S* (\S+)", images)
     # docker compose builds the image, and gives it no tag: what it was built from is the checkout.
-    tag = KbsSource(host, profile.kbs).tag() or "unknown"
+    try:
+        tag = KbsSource(host, profile.kbs).tag() or "unknown"
+    except NotProven:
+        tag = "unknown"
     record.version("simple-kbs", f"{tag} (image {image})")
     record.version("simple-kbs' database", _match(rf"{profile.kbs.database_container}\S* (\S+)", images))
     deployment = cluster.get("Deployment", CONTROLLER, NAMESPACE)

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
-from lab.errors import DeadlineExceeded, NotProven
+from lab.errors import ApiRefused, DeadlineExceeded, NotProven
 from lab.fact import Fact
 from lab.outcome import (
     HOST_PULLS,
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from lab.labfile import LabFile
     from lab.record import Record
 
+# How the API says that its rules keep an object out (Kubernetes 1.24, apiserver, pkg/admission/errors.go and
+# plugin/webhook/errors/statuserror.go: a webhook may choose its status).
+FORBIDDEN, WEBHOOK = 403, "admission webhook"
 # What a guest's program that ignores TERM may take to end; Kubernetes' own 30 s would add up.
 GRACE_SECONDS = 5
 
@@ -130,21 +133,30 @@ class Workloads:
     ) -> Pod:
         """Create a pod; with `config_path`, on a kata configuration of its own.
 
-        Raises NotProven where its node takes no pods, or its RuntimeClass is not as the operator makes it.
+        Raises NotProven where its node takes no pods, its RuntimeClass is not as the operator makes it, or
+        the cluster's own rules keep such pods out: Pod Security, a quota, a webhook, what the login may do.
         """
         require_ready(self._cluster, self._node)
         require_runtime_class(self._cluster, runtime_class)
         annotations = {"io.katacontainers.config_path": config_path} if config_path else {}
-        created = self._borrowing.pod(
-            manifest(
-                name=f"conformance-{kind}-{nonce()}",
-                namespace=self._lab.cluster.namespace,
-                node=self._node,
-                image=image,
-                runtime_class=runtime_class,
-                annotations=annotations,
-            )
+        wanted = manifest(
+            name=f"conformance-{kind}-{nonce()}",
+            namespace=self._lab.cluster.namespace,
+            node=self._node,
+            image=image,
+            runtime_class=runtime_class,
+            annotations=annotations,
         )
+        try:
+            created = self._borrowing.pod(wanted)
+        except ApiRefused as refusal:
+            if refusal.status != FORBIDDEN and WEBHOOK not in refusal.message:
+                raise
+            namespace = self._lab.cluster.namespace
+            raise NotProven(
+                f"the cluster takes no such pod in the namespace {namespace}: {refusal.message}; see "
+                "cluster.namespace in the lab file"
+            ) from None
         metadata = created["metadata"]
         return Pod(metadata["namespace"], metadata["name"], metadata["uid"], final or refused_for_good)
 

@@ -6,6 +6,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from lab.changes.described import Described
+from lab.deadline import Deadline
 from lab.errors import NotProven
 from lab.provisioning import Sight
 from lab.remote_files import beside
@@ -20,10 +21,12 @@ class ExportedChain(Described):
     name = "export the SEV certificate chain"
     clause = "W-2.2"
 
-    def __init__(self, host: Host, path: str) -> None:
+    def __init__(self, host: Host, path: str, *, seconds: float) -> None:
+        """`seconds` is how long the export may take, which fetches the chip's certificate from AMD."""
         self.looks_at = path
         self.undone_by = f"rm {path}"
         self._host = host
+        self._seconds = seconds
 
     def look(self) -> Sight:
         """Whether there is a file; what it is worth is clause W-2.2's business."""
@@ -38,6 +41,7 @@ class ExportedChain(Described):
         self._host.remove_torn(self.looks_at)
         part = beside(self.looks_at)
         try:
-            self._host.run("sevctl export --full %s && mv --force -- %s %s", part, part, self.looks_at)
+            export = "sevctl export --full %s && mv --force -- %s %s"
+            self._host.run(export, part, part, self.looks_at, deadline=Deadline(self._seconds))
         finally:
             self._host.remove_file(part)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.changes.described import Described
 from lab.deadline import Deadline
-from lab.errors import DeadlineExceeded, LabError
+from lab.errors import DeadlineExceeded, LabError, NotProven
 from lab.provisioning import Sight
 from lab.record import Finding, Wait
 from lab.remote_files import beside
@@ -54,9 +54,17 @@ class KbsSource:
         return self._wanted.folder
 
     def tag(self) -> str | None:
-        """The tag that is checked out; None where there is no checkout, or another commit."""
-        command = "git -C %s describe --tags --exact-match HEAD"
-        said = self._host.run(command, self.folder(), check=False, reads=True)
+        """The tag that is checked out; None where there is no checkout, or another commit.
+
+        Raises NotProven where git does not look into a folder that is another user's (git 2.35.2, setup.c).
+        """
+        command, folder = "git -C %s describe --tags --exact-match HEAD", self.folder()
+        said = self._host.run(command, folder, check=False, reads=True)
+        if "dubious ownership" in said.stderr:
+            raise NotProven(
+                f"{folder} is not root's, and git does not look into it: git config --global --add "
+                f"safe.directory {folder}, as root on the host"
+            )
         return said.stdout.strip() if said.succeeded else None
 
     def tell_differences(self, record: Record) -> None:
@@ -98,7 +106,11 @@ class KbsCheckout(Described):
 
     def look(self) -> Sight:
         """The tag of the checkout."""
-        found, folder = self._source.tag(), self._source.folder()
+        folder = self._source.folder()
+        try:
+            found = self._source.tag()
+        except NotProven as blind:
+            return Sight(holds=False, found=blind.cause)
         return Sight(found == self._tag, f"{folder} is at {found}" if found else f"{folder} is at no tag")
 
     def apply(self) -> None:

@@ -5,12 +5,16 @@ Source: kata CC-0.3.0 and CC-0.7.0, `tools/packaging/kata-deploy-cc/scripts/kata
 
 from __future__ import annotations
 
+import os
 import shutil
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from simlab.release import containerd_configuration, kata_configuration, paths
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from simlab.artifacts import Artifacts
     from simlab.release.files import Files
     from simlab.release.versions.release import Kata
@@ -38,6 +42,8 @@ if [ $# -eq 1 ] && [ "$1" = --version ]; then
   exit 0
 fi
 """
+# The payload's files are from before any lab.
+_BUILT: Final = int(datetime(2023, 1, 19, tzinfo=UTC).timestamp())
 _DEFAULT_SHIM: Final = f"{paths.SHIM_LINKS}/containerd-shim-kata-v2"
 _BACKUP: Final = f"{paths.CONTAINERD_CONFIG}.bak"
 _REMOVED_FOLDERS: Final = (f"{paths.PREFIX}/libexec", f"{paths.PREFIX}/share")
@@ -50,11 +56,18 @@ def install_artifacts(files: Files, artifacts: Artifacts, kata: Kata) -> None:
         files.write(path, f"{answers}{INERT_PROGRAM}# {mark(kata)}\n", mode=0o755)
     for name, text in kata_configuration.files(kata).items():
         files.write(f"{paths.CONFIGURATIONS}/{name}", text)
+        _keep_time(files.at(f"{paths.CONFIGURATIONS}/{name}"))
     files.link(f"{paths.CONFIGURATIONS}/configuration.toml", "configuration-qemu.toml")
     for path, source in artifacts.by_host_path(kata).items():
         target = files.for_writing(path)
         target.unlink(missing_ok=True)
         shutil.copyfile(source, target)
+        _keep_time(target)
+
+
+def _keep_time(path: Path) -> None:
+    """Give a file the time of the payload's build, as the installer's `cp -a` does."""
+    os.utime(path, (_BUILT, _BUILT))
 
 
 def mark(kata: Kata) -> str:

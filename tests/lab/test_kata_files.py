@@ -24,20 +24,20 @@ class FilesHost(SayingHost):
 
     def __init__(self) -> None:
         super().__init__({"date": "2026-11-23T15:00:00+00:00\n"})
-        self.placed: dict[str, int] = {}
+        self.times: dict[str, str] = {}
 
-    def put(self, path: str, text: str, at: int) -> None:
+    def put(self, path: str, text: str, at: int, written: int | None = None) -> None:
         self.files[path] = text.encode()
-        self.placed[path] = at
+        self.times[path] = f"{at} {at if written is None else written}\n"
 
     def install(self, at: int) -> None:
-        self.put(TOML, CONFIGURATION % "stock", at)
-        self.put(INITRD, "stock", at + 1)
-        self.put(FIRMWARE, "firmware", at + 2)
+        self.put(TOML, CONFIGURATION % "stock", at, written=7)
+        self.put(INITRD, "stock", at + 1, written=7)
+        self.put(FIRMWARE, "firmware", at + 2, written=7)
 
     def run(self, command: str, *args: object, **options: Any) -> Result:
         if command.startswith("stat"):
-            return Result(command, 0, f"{self.placed[shlex.split(str(args[0]))[0]]}\n".encode(), b"", 0.0)
+            return Result(command, 0, self.times[shlex.split(str(args[0]))[0]].encode(), b"", 0.0)
         return super().run(command, *args, **options)
 
     def sha256(self, path: str) -> str:
@@ -55,7 +55,7 @@ def host() -> FilesHost:
 def files(host: FilesHost, record: MemoryRecord) -> KataFiles:
     profile: Any = type("Profile", (), {})()
     profile.kata = type("Kata", (), {"sev_configuration": TOML, "sev_initrd": INITRD})()
-    return KataFiles(host.as_host, profile, record)
+    return KataFiles(host.as_host, profile, [hashlib.sha256(b"the guide's").hexdigest()], record)
 
 
 def test_what_the_installer_overwrote_is_told_by_its_name(
@@ -80,7 +80,11 @@ def test_what_somebody_put_there_by_hand_is_not_the_installers_doing(
     host: FilesHost, files: KataFiles, record: MemoryRecord
 ) -> None:
     files.remember()
-    host.put(TOML, CONFIGURATION % "edited", at=1090)
+    for at in (1090, 1010):
+        host.put(TOML, CONFIGURATION % "edited", at)
+        files.tell_overwritten()
+    # wget keeps the time of the file that it fetches, as the installer's copy does.
+    host.put(INITRD, "the guide's", at=1010, written=7)
     files.tell_overwritten()
     assert record.findings == []
 

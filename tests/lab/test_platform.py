@@ -8,6 +8,7 @@ import pytest
 
 from lab.errors import DeadlineExceeded, HostFileError, NotProven
 from lab.execution import Result
+from lab.labfile import Timeouts
 from lab.platform import Platform
 from lab.record import MemoryRecord
 from tests.lab.certificates.chains import Keys, chain, parts
@@ -37,7 +38,7 @@ class SevctlHost:
 
 def platform(host: SevctlHost) -> Platform:
     return Platform(
-        lab=cast("Any", SimpleNamespace(platform=SimpleNamespace(root="amd"))),
+        lab=cast("Any", SimpleNamespace(platform=SimpleNamespace(root="amd"), timeouts=Timeouts())),
         profile=cast("Any", SimpleNamespace(certificate_chain="/opt/sev/cert_chain.cert")),
         host=cast("Any", host),
         record=MemoryRecord(),

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from lab.errors import DeadlineExceeded, NotProven
+from lab.errors import ApiRefused, DeadlineExceeded, NotProven
 from lab.labfile import Cluster, LabFile, Timeouts
 from lab.outcome import Outcome, Pod, Stage, exit_of, failed_launches, is_ready, refusals, refused_for_good
 from lab.record import MemoryRecord
@@ -232,6 +233,34 @@ def test_a_container_that_started_was_not_refused() -> None:
     started = pod("Pending", {"name": "workload", "containerID": "containerd://1"})
     with pytest.raises(AssertionError, match="was started"):
         workloads(OnePod(started, P1 + NO_KEY)).require_refusal(POD, Stage.LAUNCH, NO_KEY)
+
+
+class Forbidding:
+    """What borrows pods, in a cluster that takes none."""
+
+    def __init__(self, status: int, message: str) -> None:
+        self._refusal = ApiRefused("POST pods", status, "Forbidden", message)
+
+    def pod(self, _: Any) -> None:
+        raise self._refusal
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (403, 'pods "x" is forbidden: violates PodSecurity "restricted:latest": seccompProfile', NotProven),
+        (400, 'admission webhook "images.example.org" denied the request: not signed', NotProven),
+        (422, "Pod is invalid: spec.containers: Required value", ApiRefused),
+    ],
+)
+def test_a_pod_that_the_clusters_own_rules_keep_out_is_a_precondition(
+    status: int, message: str, kind: type[Exception]
+) -> None:
+    pods = workloads(OnePod(RUNNING))
+    pods._borrowing = cast("Any", Forbidding(status, message))
+    with pytest.raises(kind, match=re.escape(message)) as refused:
+        pods.start(kind="nginx", image="x", runtime_class="kata")
+    assert ("cluster.namespace in the lab file" in str(refused.value)) is (kind is NotProven)
 
 
 def test_no_pod_is_made_for_a_runtime_class_of_another_handler() -> None:

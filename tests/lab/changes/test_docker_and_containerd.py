@@ -207,6 +207,16 @@ def test_simple_kbs_is_cloned_and_checked_out_before_it_takes_its_place() -> Non
     ]
 
 
+def test_a_clone_that_git_does_not_look_into_is_told_as_what_it_is() -> None:
+    host = SayingHost(
+        {"git -C": (128, "fatal: detected dubious ownership in repository at '/root/simple-kbs'")}
+    )
+    sight = checkout(host).look()
+    assert (sight.holds, "safe.directory /root/simple-kbs" in sight.found) == (False, True)
+    with pytest.raises(NotProven, match="/root/simple-kbs is not root's"):
+        KbsSource(host.as_host, WANTED).tag()
+
+
 def test_a_clone_that_is_there_is_checked_out_and_its_branches_stay() -> None:
     folder = "/root/simple-kbs"
     host = SayingHost({f"git -C {folder}": ""}, files={folder: b""})

@@ -123,3 +123,12 @@ def test_a_table_of_the_administrators_keeps_all_but_katas_path() -> None:
     assert text.startswith(f'version = 2\n[{table}]\n  runtime_type = "own"\n  [{table}.options]\n')
     assert text.count(f"[{table}]") == 1
     assert "/own" not in text
+
+
+def test_what_the_installer_copies_keeps_the_time_of_the_payloads_build(
+    layout: Layout, files: Files, built: artifacts.Artifacts
+) -> None:
+    start_installer(files, built)
+    for path in (f"{paths.CONFIGURATIONS}/configuration-qemu-sev.toml", *built.by_host_path(KATA)):
+        status = files.at(path).stat()
+        assert status.st_mtime < status.st_ctime - 3600, path
