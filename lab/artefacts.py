@@ -150,6 +150,7 @@ class Artefacts:
         return f"{STATE}/files/initrd.run.{kbc}-sev-{self.checksum(kbc)[:12]}.img"
 
     def _pins(self, part: Part) -> list[str]:
+        """Of the initrds only the guide's: no scenario launches from the release's own."""
         if part == "firmware":
             return [self._lab.pins.firmware]
         if part == "kernel":

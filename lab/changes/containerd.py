@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     from lab.host import Host
 
 
+RESTART = "systemctl restart containerd"
+
+
 class ContainerdConfigured(Described):
     """containerd has a configuration that serves Kubernetes (guide: containerd config default > …)."""
 
     name = "give containerd its default configuration"
     looks_at = PATH
-    undone_by = putting_back(PATH)
+    undone_by = f"{putting_back(PATH)}; {RESTART}"
     permission = "containerd"
     clause = "C-4.1"
 
@@ -45,6 +48,8 @@ class ContainerdConfigured(Described):
         else:
             wanted = self._host.run("containerd config default").stdout_bytes
             ContainerdConfiguration.parse(wanted)
+        if not self._host.exists(PATH):
+            self.undone_by = f"rm {PATH}; {RESTART}"
         keep_backup(self._host, PATH)
         self._host.write_file(PATH, wanted)
         self._restart()
@@ -54,7 +59,7 @@ class SandboxImage(Described):
     """containerd's pause image is the reachable mirror (guide: sed … registry.k8s.io/pause:3.6 …)."""
 
     looks_at = f"sandbox_image in {PATH}"
-    undone_by = putting_back(PATH)
+    undone_by = f"{putting_back(PATH)}; {RESTART}"
     permission = "containerd"
     clause = "C-4.2"
 

@@ -37,5 +37,5 @@ def keep_backup(host: Host, path: str) -> None:
 
 
 def putting_back(path: str) -> str:
-    """The command that gives a file its first content again."""
+    """The command that gives a file its first content again, without what anybody did to it since."""
     return f"cp --archive -- {backup_of(path)} {path}"

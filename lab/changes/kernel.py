@@ -52,7 +52,10 @@ class InstalledKernel(Described):
             bring("kernel")
         candidates = self._candidates()
         if not candidates:
-            raise LabError(f"the host's repositories have no kernel {self._series}")
+            raise LabError(
+                f"the host's repositories have no kernel {self._series}, or its dnf passes over it "
+                "(excludepkgs, versionlock)"
+            )
         if not self._is_of_series(self._boot.default_kernel()):
             self._host.run("grubby --set-default=%s", candidates[-1])
 

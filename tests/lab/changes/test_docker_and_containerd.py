@@ -144,6 +144,14 @@ def test_containerds_default_takes_the_place_of_dockers_file_and_no_other() -> N
     assert ContainerdConfigured(own.as_host, lambda: None).look().holds
 
 
+def test_a_configuration_that_was_not_there_is_undone_by_its_removal() -> None:
+    host = SayingHost({"containerd config default": DEFAULT, "if [ -e": ""})
+    change = ContainerdConfigured(host.as_host, lambda: None)
+    assert change.undone_by.startswith("cp --archive -- /var/lib/sev-conformance/backup/etc/containerd")
+    change.apply()
+    assert change.undone_by == f"rm {PATH}; systemctl restart containerd"
+
+
 def test_a_configuration_with_runtimes_keeps_them_when_the_plugin_is_turned_on() -> None:
     runtimes = "version = 2\ndisabled_plugins = []\n" + DEFAULT.partition("\n")[2]
     off = runtimes.replace("[]", '["cri"]', 1)

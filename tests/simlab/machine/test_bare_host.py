@@ -96,6 +96,11 @@ def test_the_guides_prerequisites_and_step_one(bare: Keeper) -> None:
     assert "lstat(/gone) failed" in str(bare.run("restorecon -- /root /gone").stderr)
     bare.output(OPERATOR_SDK)
     assert bare.output("operator-sdk version").startswith('operator-sdk version: "v1.23.0"')
+    bare.output(DOCKER.splitlines()[1])
+    # What is excluded is not brought along either, as a containerd that is to stay what it is.
+    kept = bare.run("yum install -y --exclude=containerd.io docker-ce")
+    assert kept.exit_status == 1
+    assert "nothing provides containerd.io >= 1.4.1 needed by docker-ce" in str(kept.stderr)
     bare.output(DOCKER)
     assert bare.output("docker ps -q; systemctl is-enabled docker || true") == "disabled\n"
 
