@@ -10,19 +10,23 @@ src/runtime/virtcontainers/kata_agent.go (kataHostSharedDir).
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import NotProven
+from lab.running_containerd import FOLDER, RunningContainerd
 
 if TYPE_CHECKING:
     from lab.host import Host
     from lab.image_encryption import Registries
     from lab.record import Record
 
-CONTENT = "/var/lib/containerd/io.containerd.content.v1.content/blobs/sha256"
-ROOTS = (
-    "/var/lib/containerd/io.containerd.snapshotter.v1.*/snapshots/*/fs",
+# Below containerd's own folder, which big disks move elsewhere.
+CONTENT = "io.containerd.content.v1.content/blobs/sha256"
+SNAPSHOTS = "io.containerd.snapshotter.v1.*/snapshots/*/fs"
+RUNNING = (
     "/run/containerd/io.containerd.runtime.v2.task/k8s.io/*/rootfs",
     "/run/kata-containers/shared/sandboxes/*/*/*/rootfs",
 )
@@ -57,16 +61,24 @@ class ImageTraces:
         file = next((str(part) for part in program if str(part).startswith("/")), None)
         if file is None:
             raise NotProven(f"{image} starts no program by its path: there is no file to look for")
-        return Canary(image, tuple(f"{CONTENT}/{digest.partition(':')[2]}" for digest in digests), file)
+        content = f"{self._folder}/{CONTENT}"
+        return Canary(image, tuple(f"{content}/{digest.partition(':')[2]}" for digest in digests), file)
+
+    @cached_property
+    def _folder(self) -> str:
+        running = RunningContainerd.look(self._host)
+        return running.folder if running else FOLDER
 
     def of(self, canary: Canary) -> set[str]:
         """Paths on the host that are of the image."""
         blobs = " ".join("%s" for _ in canary.blobs)
-        files = " ".join(f"{root}%s" for root in ROOTS)
+        # What a shell must not take apart is quoted; the patterns in it are for the shell.
+        roots = (f"{shlex.quote(self._folder)}/{SNAPSHOTS}", *RUNNING)
+        files = " ".join(f"{root.replace('%', '%%')}%s" for root in roots)
         found = self._host.run(
             f"ls -d -- {blobs} {files} 2>/dev/null",
             *canary.blobs,
-            *(canary.file for _ in ROOTS),
+            *(canary.file for _ in roots),
             check=False,
             reads=True,
             quiet=True,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from lab.host import Host
 
+# Where it keeps images and snapshots unless its file says so (containerd 1.6, defaults/defaults_unix.go).
+FOLDER = "/var/lib/containerd"
 STALE = f"it was started before {PATH} was last edited: systemctl restart containerd"
 
 
@@ -41,6 +43,11 @@ class RunningContainerd:
         except (ValueError, KeyError, TypeError):
             return None
         return cls(told) if isinstance(told, dict) else None
+
+    @property
+    def folder(self) -> str:
+        """Where it keeps images and snapshots: `root` in its file."""
+        return str(self.configuration.get("containerdRootDir") or FOLDER)
 
     def other_sandbox_image(self, wanted: str) -> str | None:
         """What is wrong with its sandbox image; None where it is the wanted one, or not told."""

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from lab import image_traces
 from lab.errors import NotProven
 from lab.execution import quoted
-from lab.image_traces import ImageTraces
+from lab.image_traces import CONTENT, ImageTraces
+from lab.node import CRICTL
 from lab.record import MemoryRecord
 
 LAYERS = ("sha256:" + "a" * 64, "sha256:" + "b" * 64)
@@ -22,9 +22,15 @@ ENTRYPOINT = "/opt/x/entry point.sh"
 
 
 class LocalHost:
-    """Runs commands here."""
+    """Runs commands here; containerd's folder is `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
     def run(self, command: str, *args: object, **_: Any) -> SimpleNamespace:
+        if command == f"{CRICTL} info":
+            told = json.dumps({"config": {"containerdRootDir": str(self._folder)}})
+            return SimpleNamespace(stdout=told, succeeded=True)
         done = subprocess.run(quoted(command, args), shell=True, capture_output=True, text=True, check=False)  # noqa: S602
         return SimpleNamespace(stdout=done.stdout, lines=done.stdout.splitlines())
 
@@ -47,16 +53,14 @@ class Published:
 
 
 @pytest.fixture
-def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(image_traces, "CONTENT", str(tmp_path / "blobs"))
-    monkeypatch.setattr(image_traces, "ROOTS", (f"{tmp_path}/snapshots/*/fs", f"{tmp_path}/rootfs/*"))
-    (tmp_path / "blobs").mkdir()
+def content(tmp_path: Path) -> Path:
+    (tmp_path / CONTENT).mkdir(parents=True)
     return tmp_path
 
 
-def traces(process: dict[str, Any] | None = None) -> ImageTraces:
+def traces(content: Path, process: dict[str, Any] | None = None) -> ImageTraces:
     published = Published({"Entrypoint": [ENTRYPOINT], "Cmd": ["run"]} if process is None else process)
-    return ImageTraces(cast("Any", LocalHost()), cast("Any", published), MemoryRecord())
+    return ImageTraces(cast("Any", LocalHost(content)), cast("Any", published), MemoryRecord())
 
 
 def put(path: Path) -> Path:
@@ -66,32 +70,32 @@ def put(path: Path) -> Path:
 
 
 def test_nothing_is_found_where_nothing_is(content: Path) -> None:
-    looking = traces()
+    looking = traces(content)
     assert looking.of(looking.canary("r/x:1")) == set()
 
 
 def test_a_layer_in_the_content_store_and_a_file_in_a_snapshot_are_found(content: Path) -> None:
-    looking = traces()
+    looking = traces(content)
     canary = looking.canary("r/x:1")
-    blob = put(content / "blobs" / ("b" * 64))
-    unpacked = put(content / "snapshots/7/fs/opt/x/entry point.sh")
-    put(content / "snapshots/8/fs/opt/other")
+    blob = put(content / CONTENT / ("b" * 64))
+    unpacked = put(content / "io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/opt/x/entry point.sh")
+    put(content / "io.containerd.snapshotter.v1.overlayfs/snapshots/8/fs/opt/other")
     assert looking.of(canary) == {str(blob), str(unpacked)}
 
 
 def test_a_layer_that_is_shared_with_another_image_says_nothing(content: Path) -> None:
-    looking = traces()
+    looking = traces(content)
     canary = looking.canary("r/x:1")
-    shared = put(content / "blobs" / ("a" * 64))
+    shared = put(content / CONTENT / ("a" * 64))
     assert looking.require_absent(canary) == {str(shared)}
 
 
 def test_an_image_that_was_there_before_proves_nothing(content: Path) -> None:
-    looking = traces()
+    looking = traces(content)
     canary = looking.canary("r/x:1")
-    blobs = [put(content / "blobs" / digest.partition(":")[2]) for digest in LAYERS]
+    blobs = [put(content / CONTENT / digest.partition(":")[2]) for digest in LAYERS]
     assert looking.require_absent(canary) == set(map(str, blobs)), "its file is a witness yet"
-    put(content / "snapshots/7/fs/opt/x/entry point.sh")
+    put(content / "io.containerd.snapshotter.v1.overlayfs/snapshots/7/fs/opt/x/entry point.sh")
     with pytest.raises(NotProven) as caught:
         looking.require_absent(canary)
     assert caught.value.owner == "W-1.1"
@@ -99,4 +103,4 @@ def test_an_image_that_was_there_before_proves_nothing(content: Path) -> None:
 
 def test_an_image_without_a_program_by_its_path_has_no_canary(content: Path) -> None:
     with pytest.raises(NotProven, match="no file to look for"):
-        traces({"Cmd": ["sh"]}).canary("r/x:1")
+        traces(content, {"Cmd": ["sh"]}).canary("r/x:1")
