@@ -33,7 +33,10 @@ class Kubectl:
                 "kustomizations are applied by the host's kubectl, and the lab file names a kubeconfig "
                 "on the runner: name the host's in cluster.kubeconfig"
             )
-        # A remote kustomization is cloned by git first.
-        deadline = Deadline(self._lab.timeouts.download)
+        # A remote kustomization is fetched by git, to which kustomize gives 27 s unless the source says more
+        # (kustomize 4.5, api/internal/git/repospec.go): too little on many a way to GitHub.
+        seconds = self._lab.timeouts.download
+        if "?" in source and "timeout=" not in source:
+            source = f"{source}&timeout={seconds:.0f}s"
         kubeconfig = self._lab.cluster.kubeconfig
-        self._host.run(f"kubectl --kubeconfig %s {command}", kubeconfig, source, deadline=deadline)
+        self._host.run(f"kubectl --kubeconfig %s {command}", kubeconfig, source, deadline=Deadline(seconds))

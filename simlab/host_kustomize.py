@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from simlab.layout import Layout
 
 _REMOTE: Final = re.compile(
-    r"(https://)?(?P<host>github\.com)/(?P<name>[\w.-]+/[\w.-]+?)(\.git)?(/+(?P<path>[^?]*))?(\?ref=(?P<ref>[\w./-]+))?"
+    r"(https://)?(?P<host>github\.com)/(?P<name>[\w.-]+/[\w.-]+?)(\.git)?(/+(?P<path>[^?]*))?"
+    r"(\?ref=(?P<ref>[\w./-]+)(&timeout=(?P<seconds>\d+)s)?)?"
 )
-_CLONE_SECONDS: Final = 27.0  # as kustomize's own
+_CLONE_SECONDS: Final = "27"  # as kustomize's own
 
 
 class HostKustomize:
@@ -34,7 +35,9 @@ class HostKustomize:
         Raises KustomizeError.
         """
         if remote := _REMOTE.fullmatch(target):
-            return self._render_remote(remote["host"], remote["name"], remote["path"] or "", remote["ref"])
+            seconds = float(remote["seconds"] or _CLONE_SECONDS)
+            path = remote["path"] or ""
+            return self._render_remote(remote["host"], remote["name"], path, remote["ref"], seconds)
         path = target if target.startswith("/") else f"{folder}/{target}"
         found = self._host.local(path)
         if not found.is_dir():
@@ -43,17 +46,18 @@ class HostKustomize:
             )
         return kustomize.render(found)
 
-    def _render_remote(self, host: str, name: str, path: str, ref: str | None) -> str:
+    def _render_remote(self, host: str, name: str, path: str, ref: str | None, seconds: float) -> str:
         with tempfile.TemporaryDirectory() as clone:
             branch = ["--branch", ref] if ref else []
             url = f"https://{host}/{name}"
             trust = f"http.sslCAInfo={self._layout.pki / 'internet-ca.crt'}"
             command = ["git", "-c", trust, "clone", "--quiet", "--depth=1", *branch, url, clone]
             try:
-                done = subprocess.run(
-                    command, capture_output=True, text=True, check=False, timeout=_CLONE_SECONDS
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
+                done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
+            except subprocess.TimeoutExpired:
+                # kustomize 4.5, api/internal/utils/errtimeout.go
+                raise KustomizeError(f"hit {seconds:.0f}s timeout running 'git clone {url}'") from None
+            except OSError as error:
                 raise KustomizeError(f"failed to run 'git clone {url}': {error}") from None
             if done.returncode != 0:
                 raise KustomizeError(f"failed to run 'git clone {url}': {done.stderr.strip()}")

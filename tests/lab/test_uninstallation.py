@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,9 +81,8 @@ class Installed:
 
     @property
     def deleted(self) -> list[str]:
-        return [
-            command.rpartition(" ")[2].strip("'") for command in self.host.commands if "delete" in command
-        ]
+        sources = (shlex.split(command)[-1] for command in self.host.commands if "delete" in command)
+        return [source.removesuffix("&timeout=900s") for source in sources]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -97,6 +98,15 @@ def started(installer: dict[str, Any]) -> dict[str, Any]:
     return installer
 
 
+@pytest.mark.parametrize("source", ["/root/operator", "SOURCE?ref=v&timeout=30s"])
+def test_a_kustomization_that_needs_no_more_time_is_taken_as_it_is(
+    lab_of: Callable[..., LabFile], source: str
+) -> None:
+    host = SayingHost({"kubectl": ""})
+    Kubectl(lab_of(SSH), host.as_host).delete(source)
+    assert shlex.split(host.commands[0])[-1] == source
+
+
 def test_the_operator_is_told_by_its_managers_image(nodes_of: Any, lab_of: Callable[..., LabFile]) -> None:
     cluster, host = ObjectsCluster(), SayingHost({"kubectl": ""})
     kubectl = Kubectl(lab_of(SSH), host.as_host)
@@ -105,7 +115,8 @@ def test_the_operator_is_told_by_its_managers_image(nodes_of: Any, lab_of: Calla
     )
     assert change.look().found == "not deployed"
     change.apply()
-    assert host.commands == ["kubectl --kubeconfig /etc/kubernetes/admin.conf apply -k 'SOURCE?ref=v'"]
+    applied = "kubectl --kubeconfig /etc/kubernetes/admin.conf apply -k"
+    assert host.commands == [f"{applied} 'SOURCE?ref=v&timeout=900s'"]
     cluster.objects["Deployment"] = [deployment("mirror.example.org/operator:v0.2.0")]
     assert change.look().holds
     cluster.objects["Deployment"] = [deployment("quay.io/confidential-containers/operator:v0.1.0")]

@@ -56,6 +56,7 @@ def test_a_folder_is_found_from_where_the_command_runs(lab: Keeper) -> None:
         ("/root/nothing", "not a valid directory"),
         ("/etc", "unable to find one of 'kustomization.yaml'"),
         (f"{CONFIG}/release?ref=v9", "Remote branch v9 not found"),
+        (f"{CONFIG}/release?ref=v0.3.0&timeout=0s", "hit 0s timeout running 'git clone"),
     ],
 )
 def test_what_cannot_be_rendered_is_one_error(lab: Keeper, target: str, words: str) -> None:
