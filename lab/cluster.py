@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.deadline import Deadline
 from lab.errors import ApiRefused, LabError, NoSuchHostFile, Unreachable
+from lab.fact import Fact
 from lab.kube_api import KubeApi, path_of
 from lab.kubeconfig import Access, parse_kubeconfig
 from lab.last_seen import in_order
@@ -100,7 +101,7 @@ class Cluster:
             answer = {}
         items: Items = answer.get("items") or []
         if as_evidence:
-            self._record.evidence(f"list {kind}", items)
+            self._record.evidence(f"list {kind}", items, fact=Fact.OBJECTS)
         return items
 
     def create(self, manifest: dict[str, Any]) -> dict[str, Any]:

@@ -27,6 +27,7 @@ RELATIONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "is one of": lambda found, wanted: found in wanted,
     "is none of": lambda found, wanted: found not in wanted,
     "has all of": lambda found, wanted: set(wanted) <= set(found),
+    "all name": lambda found, wanted: bool(found) and all(wanted in each.split("/") for each in found),
     "is at least": lambda found, wanted: bool(found >= wanted),
     "begins with": lambda found, wanted: str(found).startswith(wanted),
     "is a kernel of": lambda found, wanted: parse_kernel_release(found).is_of(wanted),

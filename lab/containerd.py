@@ -14,6 +14,7 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from lab.errors import LabError, NoSuchHostFile, NotProven
+from lab.fact import Fact
 from lab.services import Services
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ def kubernetes_fault(host: Host, record: Record) -> str | None:
     except NotProven as none:
         return none.cause
     summary = configuration.summary()
-    record.evidence("containerd's configuration", summary)
+    record.evidence("containerd's configuration", summary, fact=Fact.OBJECTS)
     if configuration.serves_kubernetes:
         return None
     disabled = summary["disabled_plugins"]

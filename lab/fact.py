@@ -26,6 +26,8 @@ class Fact(StrEnum):
     POLICY = "policy"
     CERTIFICATE_CHAIN = "certificate-chain"
     COMPARISON = "comparison"
+    OBJECTS = "objects"
+    MEMORY_ENCRYPTION = "memory-encryption"
     CHALLENGE_RESPONSE = "challenge-response"
 
 
@@ -40,6 +42,8 @@ SHOWN: Final = frozenset(
         Fact.POLICY,
         Fact.CERTIFICATE_CHAIN,
         Fact.COMPARISON,
+        Fact.OBJECTS,
+        Fact.MEMORY_ENCRYPTION,
         Fact.CHALLENGE_RESPONSE,
     }
 )

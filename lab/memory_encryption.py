@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 
 from lab.errors import NotApplicable, NotProven
+from lab.fact import Fact
 from lab.parsers.kernel_log import Firmware, KernelLog, parse_kernel_log
 from lab.parsers.machine import CPUID_ENCRYPTED_MEMORY, asids_of_cpuid, parse_module_switch
 
@@ -148,7 +149,9 @@ class MemoryEncryption:
 
     def _testify(self, what: str, witness: str, log: KernelLog) -> None:
         self._record.evidence(
-            f"{what}, says {witness}", "\n".join(log.about) or "(no line about it in the log)"
+            f"{what}, says {witness}",
+            "\n".join(log.about) or "(no line about it in the log)",
+            fact=Fact.MEMORY_ENCRYPTION,
         )
 
     def _testified(self, value: T, what: str, witness: str, log: KernelLog) -> T:

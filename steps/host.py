@@ -86,7 +86,8 @@ def have_kernel_repository(packages: Packages, lab: LabFile, profile: Profile) -
 def have_older_release(run: Run, host: Host, profile: Profile) -> None:
     """Clause P-3.1."""
     sight = BaseRelease(host, profile.host.base_repository, profile.host.base_release).look()
-    run.record.evidence(f"URLs in {profile.host.base_repository}", sight.found)
+    wanted = profile.host.base_release
+    compare(run.record, "URLs of the BaseOS repository", sight.found.split(), "all name", wanted)
     assert sight.holds, (
         f"{profile.host.base_repository} must name the release {profile.host.base_release}: {sight.found}"
     )

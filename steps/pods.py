@@ -9,6 +9,7 @@ from lab.broker import Broker
 from lab.cluster import Cluster
 from lab.confidential import ConfidentialPods, KbcName
 from lab.containerd import require_runtime
+from lab.fact import Fact
 from lab.host import Host
 from lab.kata import KataConfiguration
 from lab.labfile import LabFile
@@ -23,7 +24,7 @@ from lab.workload import Workloads
 @then("every RuntimeClass of the profile exists with the handler of its name")
 def find_runtime_classes(run: Run, cluster: Cluster, profile: Profile) -> None:
     """Clause O-3.2."""
-    run.record.evidence("handlers of the RuntimeClasses", handlers_of(cluster))
+    run.record.evidence("handlers of the RuntimeClasses", handlers_of(cluster), fact=Fact.OBJECTS)
     wrong = wrong_runtime_classes(cluster, profile.runtime_classes)
     assert wrong == [], "; ".join(wrong)
 

@@ -67,9 +67,13 @@ class Moment:
         """What was seen of this kind until the end of this step, oldest first."""
         return [self.facts.of(each) for each in self._of(kind) if (each.step or 0) <= self.step]
 
-    def here(self, kind: str) -> list[Any]:
-        """What was seen of this kind in this very step."""
-        return [self.facts.of(each) for each in self._of(kind) if each.step == self.step]
+    def here(self, kind: str, *, name: str | None = None) -> list[Any]:
+        """What was seen of this kind, and of this name where one is given, in this very step."""
+        return [
+            self.facts.of(each)
+            for each in self._of(kind)
+            if each.step == self.step and name in (None, each.name)
+        ]
 
     def newest(self, kind: str) -> Any:
         """The last that was seen of this kind. Raises Contradiction where nothing was."""

@@ -48,6 +48,9 @@ STATES: Final[dict[str, tuple[tuple[str, str, Callable[[Results], Any]], ...]]] 
     "the running kernel is of the profile's series": (
         ("running kernel", "is a kernel of", _profile("host", "kernel")),
     ),
+    "every URL of the BaseOS repository names the older release": (
+        ("URLs of the BaseOS repository", "all name", _profile("host", "base_release")),
+    ),
     "the running kernel has SEV's kernel parameters": (
         ("kernel parameters", "has all of", _profile("host", "kernel_arguments")),
     ),

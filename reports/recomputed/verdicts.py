@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 from lab.errors import LabError
 from lab.verdict import Verdict
 from reports.recomputed.moment import Contradiction, Facts, Moment
+from reports.recomputed.objects import OBJECTS
+from reports.recomputed.printed import PRINTED
 from reports.recomputed.states import checks
 from reports.recomputed.workloads import WORKLOADS
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from reports.model import Results, ScenarioResult, StepResult
 
 _CHECKS: Final[list[tuple[re.Pattern[str], Callable[[Moment], None]]]] = [
-    *((re.compile(re.escape(phrase)), check) for phrase, check in checks().items()),
+    *((re.compile(re.escape(phrase)), check) for phrase, check in (checks() | PRINTED | OBJECTS).items()),
     *((re.compile(phrase), check) for phrase, check in WORKLOADS.items()),
 ]
 

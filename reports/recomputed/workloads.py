@@ -44,6 +44,15 @@ def _refused_at_image(moment: Moment) -> None:
     _refused(moment, moment.results.profile["messages"]["no_key"])
 
 
+def _does_not_decrypt(moment: Moment) -> None:
+    _refused(moment, moment.results.profile["messages"]["not_decrypted"])
+
+
+def _not_by_policy(moment: Moment) -> None:
+    events = moment.newest(Fact.EVENTS)
+    require(POLICY_REFUSED not in events, "the pod's events tell that a policy refused it")
+
+
 def _refused_at_launch(moment: Moment) -> None:
     cause = moment.words["cause"]
     _refused(moment, cause)
@@ -157,6 +166,8 @@ WORKLOADS: Final[dict[str, Callable[[Moment], None]]] = {
     r"the pod is Running(, which [A-Z]-\d+\.\d+ proves)?": _running,
     r"both pods are Running, which [A-Z]-\d+\.\d+ proves": _both_running,
     r"the pod is refused at its image, for want of the decryption key": _refused_at_image,
+    r"the pod is refused at its image, as the key does not decrypt it": _does_not_decrypt,
+    r"no policy refuses the pod, which [A-Z]-\d+\.\d+ proves": _not_by_policy,
     r'the pod is refused at its launch with "(?P<cause>.*)"': _refused_at_launch,
     r"the pod is refused at its launch, as its secret cannot be injected": _refused_injection,
     r"the KBS recorded the launch under the digest that the suite computes": _recorded,

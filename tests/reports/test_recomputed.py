@@ -77,7 +77,10 @@ Facts = list[tuple[str, Any]]
 def judged(
     folder: Path, phrase: str, facts: Facts, firmwares: dict[str, bytes] | None = None, **fields: Any
 ) -> tuple[list[str], Results]:
-    """What is said of a scenario that passed with one Then of this phrase, and saw these facts in it."""
+    """What is said of a scenario that passed with one Then of this phrase, and saw these facts in it.
+
+    A fact is a kind, or `KIND/NAME` where its evidence has another name than that.
+    """
     evidence = []
     for number, (kind, body) in enumerate(facts):
         data, media_type = (
@@ -90,7 +93,14 @@ def judged(
         file = folder / f"evidence-{number}"
         file.write_bytes(data)
         evidence.append(
-            Evidence(name=kind, file=file.name, media_type=media_type, size=len(data), step=0, fact=kind)
+            Evidence(
+                name=kind.partition("/")[2] or kind,
+                file=file.name,
+                media_type=media_type,
+                size=len(data),
+                step=0,
+                fact=kind.partition("/")[0],
+            )
         )
     steps = [StepResult(keyword="Then", text=phrase, line=2, verdict=Verdict.PASSED)]
     run = results(
@@ -151,6 +161,16 @@ CASES: list[tuple[str, Facts, Facts]] = [
         [("pod", PENDING), ("events", "Failed\tmanifest unknown")],
     ),
     (AT_IMAGE, [("pod", PENDING), ("events", NO_KEY)], [("pod", READY), ("events", NO_KEY)]),
+    (
+        "the pod is refused at its image, as the key does not decrypt it",
+        [("pod", PENDING), ("events", f"Failed\t{PROFILE['messages']['not_decrypted']}: x")],
+        [("pod", PENDING), ("events", NO_KEY)],
+    ),
+    (
+        "no policy refuses the pod, which K-1.5 proves",
+        [("pod", READY), ("events", "Pulled\tx")],
+        [("pod", PENDING), ("events", f"x\t{NOT_VALID}")],
+    ),
     (
         AT_LAUNCH,
         [LAUNCHED, ("policy", ANOTHER), ("pod", PENDING), ("events", f"x\t{NOT_VALID}")],
@@ -239,6 +259,10 @@ def test_evidence_that_shows_it_holds_and_other_evidence_contradicts(
 
 
 FOUND: dict[str, Any] = {
+    "URLs of the BaseOS repository": (
+        ["https://m/anolis/8.5/BaseOS"],
+        ["https://m/8.5/x", "https://m/8.6/x"],
+    ),
     "operating system": (["anolis", "8.6"], ["anolis", "8.8"]),
     "processor": (["AuthenticAMD", "sev", "sme"], ["AuthenticAMD", "sme"]),
     "running kernel": ("5.10.134-13_rc2.an8", "5.100.1-1.an8"),
