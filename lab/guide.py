@@ -107,7 +107,7 @@ class Guide:
         return {
             "P-2.1": Stage((repository,)),
             "P-2.2": Stage((kernel, booted(with_arguments=False)), after=("P-2.1",), also=good_grub),
-            "P-3.1": Stage((BaseRelease(host, wanted.base_repository, wanted.base_release),)),
+            "P-3.1": Stage((BaseRelease(host, packages, wanted.base_repository, wanted.base_release),)),
             "P-3.2": Stage((OlderGrub(packages, boot),), after=("P-3.1",)),
             "P-3.3": Stage(
                 (BootArguments(host, boot, wanted), booted(with_arguments=True)), after=("P-2.2", "P-3.2")

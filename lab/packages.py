@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.deadline import Deadline
-from lab.errors import CommandFailed
+from lab.errors import CommandFailed, DeadlineExceeded
 from lab.parsers.repositories import Repository, parse_repository_files
 from lab.parsers.rpm import QUERY_FORMAT, Package, parse_packages
 
@@ -61,14 +61,45 @@ class Packages:
         return parse_repository_files(self._host.run(command, check=False, reads=True).stdout)
 
     def add_repository(self, url: str) -> None:
-        """Add a repository, or a .repo file, as the guide does."""
+        """Add a repository, or a .repo file, as the guide does. One that cannot be fetched is left disabled.
+
+        Raises CommandFailed, DeadlineExceeded.
+        """
         self.install(*self.missing("yum-utils"))
+        before = {each.id for each in self.repositories()}
         self._host.run("yum-config-manager --add-repo %s", url, deadline=Deadline(self._seconds))
+        added = (each for each in self.repositories() if each.enabled and each.id not in before)
+        self._fetch_or_disable([each.id for each in added])
 
     def enable_repository(self, name: str) -> None:
-        """Enable a repository that is configured, but disabled."""
+        """Enable a repository that is disabled; it stays so where it cannot be fetched.
+
+        Raises CommandFailed, DeadlineExceeded.
+        """
         self.install(*self.missing("yum-utils"))
         self._host.run("yum-config-manager --enable %s", name)
+        self._fetch_or_disable([name])
+
+    def fetch(self, names: list[str]) -> None:
+        """Fetch what enabled repositories list. Raises CommandFailed, DeadlineExceeded where that fails.
+
+        dnf refuses all work on a host where an enabled repository cannot be fetched (dnf.conf(5),
+        skip_if_unavailable).
+        """
+        if names:
+            chosen = " ".join("--enablerepo=%s" for _ in names)
+            command = f"yum --assumeyes --disablerepo='*' {chosen} makecache"
+            try:
+                self._host.run(command, *names, deadline=Deadline(self._seconds))
+            except CommandFailed as failure:
+                raise CommandFailed(failure.command, failure.exit_code, _cause(failure.stderr)) from None
+
+    def _fetch_or_disable(self, names: list[str]) -> None:
+        try:
+            self.fetch(names)
+        except (CommandFailed, DeadlineExceeded):
+            self._host.run(f"yum-config-manager --disable {' '.join('%s' for _ in names)}", *names)
+            raise
 
     def trust_own_keys(self) -> None:
         """Have rpm know the keys that the system itself brings, and its own repositories name.

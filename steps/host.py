@@ -83,11 +83,11 @@ def have_kernel_repository(packages: Packages, lab: LabFile, profile: Profile) -
 
 
 @then("every URL of the BaseOS repository names the older release")
-def have_older_release(run: Run, host: Host, profile: Profile) -> None:
+def have_older_release(run: Run, host: Host, packages: Packages, profile: Profile) -> None:
     """Clause P-3.1."""
-    sight = BaseRelease(host, profile.host.base_repository, profile.host.base_release).look()
-    wanted = profile.host.base_release
-    compare(run.record, "URLs of the BaseOS repository", sight.found.split(), "all name", wanted)
+    wanted = profile.host
+    sight = BaseRelease(host, packages, wanted.base_repository, wanted.base_release).look()
+    compare(run.record, "URLs of the BaseOS repository", sight.found.split(), "all name", wanted.base_release)
     assert sight.holds, (
         f"{profile.host.base_repository} must name the release {profile.host.base_release}: {sight.found}"
     )

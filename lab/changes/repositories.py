@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.changes.described import Described, keep_backup, putting_back
-from lab.errors import LabError, NoSuchHostFile
+from lab.errors import CommandFailed, DeadlineExceeded, LabError, NoSuchHostFile
 from lab.parsers.repositories import parse_repositories, with_release
 from lab.provisioning import Sight
 
@@ -56,11 +56,12 @@ class BaseRelease(Described):
     permission = "packages"
     clause = "P-3.1"
 
-    def __init__(self, host: Host, path: str, release: str) -> None:
+    def __init__(self, host: Host, packages: Packages, path: str, release: str) -> None:
         self.name = f"point the BaseOS repository at {release}"
         self.looks_at = path
         self.undone_by = putting_back(path)
         self._host = host
+        self._packages = packages
         self._release = release
 
     def look(self) -> Sight:
@@ -82,7 +83,10 @@ class BaseRelease(Described):
         )
 
     def apply(self) -> None:
-        """Edit the file's URLs, and nothing else in it: a repository that was disabled stays so."""
+        """Edit the file's URLs, and nothing else in it: a repository that was disabled stays so.
+
+        Where the release cannot be fetched, as from a mirror that lacks it, the file is as before again.
+        """
         text = self._text()
         edited = with_release(text, self._release)
         if edited == text:
@@ -91,7 +95,15 @@ class BaseRelease(Described):
                 f"repository, and a URL with a release in it, such as {self._release}"
             )
         keep_backup(self._host, self.looks_at)
-        self._host.write_file(self.looks_at, edited.encode("utf-8", "surrogateescape"))
+        self._write(edited)
+        try:
+            self._packages.fetch([each.id for each in parse_repositories(edited) if each.enabled])
+        except (CommandFailed, DeadlineExceeded):
+            self._write(text)
+            raise
+
+    def _write(self, text: str) -> None:
+        self._host.write_file(self.looks_at, text.encode("utf-8", "surrogateescape"))
 
     def _text(self) -> str:
         return self._host.read_file(self.looks_at).decode("utf-8", "surrogateescape")

@@ -48,6 +48,22 @@ def test_the_kernel_repository_is_known_by_its_url() -> None:
     assert change.undone_by == "yum-config-manager --disable mirrors.openanolis.cn_x"
 
 
+def test_a_repository_that_cannot_be_fetched_stops_no_other_work_of_dnf() -> None:
+    error = "Error: Failed to download metadata for repo 'mirrors.openanolis.cn_x': Status code: 404"
+    fetch = "yum --assumeyes --disablerepo='*' --enablerepo=mirrors.openanolis.cn_x makecache"
+    host = SayingHost({"rpm": "", "yum": "", fetch: (1, f"noise\n{error}\n")})
+    change = KernelRepository(Packages(host.as_host, seconds=9), URL)
+    added = f"yum-config-manager --add-repo {URL}"
+    host.does[added] = lambda: host.says.update({"awk": with_repository("1")})
+    with pytest.raises(CommandFailed, match="Status code: 404"):
+        change.apply()
+    assert host.commands[-2:] == [fetch, "yum-config-manager --disable mirrors.openanolis.cn_x"]
+    host.says["awk"] = with_repository("0")
+    with pytest.raises(CommandFailed, match="Status code: 404"):
+        change.apply()
+    assert host.commands[-1] == "yum-config-manager --disable mirrors.openanolis.cn_x"
+
+
 def test_rpm_is_given_the_systems_own_keys_and_no_others() -> None:
     own, others = "file:///etc/pki/rpm-gpg/RPM-GPG-KEY-ANOLIS", "https://example.org/key"
     host = SayingHost(
@@ -71,15 +87,28 @@ def test_dnfs_own_reason_is_told_and_not_what_it_tried_next() -> None:
     )
 
 
+def base_of(host: SayingHost) -> BaseRelease:
+    return BaseRelease(host.as_host, Packages(host.as_host, seconds=9), BASE, "8.5")
+
+
+def test_a_base_release_that_the_mirror_lacks_is_taken_back() -> None:
+    missing = "Error: Failed to download metadata for repo 'BaseOS'"
+    host = SayingHost({"if [ -e": "", "yum": (1, missing)}, files={BASE: BASE_TEXT})
+    with pytest.raises(CommandFailed, match="Failed to download metadata for repo 'BaseOS'"):
+        base_of(host).apply()
+    assert host.files[BASE] == BASE_TEXT
+
+
 def test_the_base_release_is_edited_with_a_backup() -> None:
-    host = SayingHost({"if [ -e": ""}, files={BASE: BASE_TEXT})
-    change = BaseRelease(host.as_host, BASE, "8.5")
+    host = SayingHost({"if [ -e": "", "yum": ""}, files={BASE: BASE_TEXT})
+    change = base_of(host)
     assert not change.look().holds
     change.apply()
     assert change.look().holds
     assert host.files[BASE] == BASE_TEXT.replace(b"$releasever", b"8.5")
     backup = backup_of(BASE)
-    assert host.commands[-1] == (
+    assert host.commands[-1] == "yum --assumeyes --disablerepo='*' --enablerepo=BaseOS makecache"
+    assert host.commands[-2] == (
         f"if [ -e {BASE} ] && [ ! -e {backup} ]; then "
         f"cp --archive -- {BASE} {backup}.part && mv --force -- {backup}.part {backup}; fi"
     )
@@ -87,9 +116,9 @@ def test_the_base_release_is_edited_with_a_backup() -> None:
 
 
 def test_a_base_repository_that_is_not_there_or_not_to_be_changed_is_told() -> None:
-    assert not BaseRelease(SayingHost().as_host, BASE, "8.5").look().holds
+    assert not base_of(SayingHost()).look().holds
     mirror = SayingHost(files={BASE: b"[BaseOS]\nmirrorlist=http://m/\n"})
-    change = BaseRelease(mirror.as_host, BASE, "8.5")
+    change = base_of(mirror)
     assert change.look().found == "no URL in it"
     with pytest.raises(LabError, match=r"is not changed: no URL in it; it needs .* a release in it"):
         change.apply()
@@ -106,7 +135,7 @@ def test_a_base_repository_that_is_not_there_or_not_to_be_changed_is_told() -> N
     ],
 )
 def test_a_base_repository_that_is_not_the_older_releases_is_seen(text: str, found: str) -> None:
-    sight = BaseRelease(SayingHost(files={BASE: text.encode()}).as_host, BASE, "8.5").look()
+    sight = base_of(SayingHost(files={BASE: text.encode()})).look()
     assert (sight.holds, sight.found) == (False, found)
 
 

@@ -96,6 +96,10 @@ def test_the_guides_prerequisites_and_step_one(bare: Keeper) -> None:
     assert "lstat(/gone) failed" in str(bare.run("restorecon -- /root /gone").stderr)
     bare.output(OPERATOR_SDK)
     assert bare.output("operator-sdk version").startswith('operator-sdk version: "v1.23.0"')
+    bare.output("yum-config-manager --add-repo https://mirrors.openanolis.cn/anolis/8/nothing/")
+    for command in ("--disablerepo='*' --enablerepo='*_nothing_' makecache", "install -y git"):
+        assert "Failed to download metadata for repo" in str(bare.run(f"yum {command}").stderr), command
+    bare.output("rm /etc/yum.repos.d/*_nothing_.repo")
     bare.output(DOCKER.splitlines()[1])
     # What is excluded is not brought along either, as a containerd that is to stay what it is.
     kept = bare.run("yum install -y --exclude=containerd.io docker-ce")

@@ -196,6 +196,13 @@ def check_update(options: argparse.Namespace) -> int:
     return 100 if _table("", better, [], "") else 0
 
 
+def make_cache(options: argparse.Namespace) -> int:
+    """Fetch what the enabled repositories list."""
+    _available(options)
+    sys.stdout.write("Metadata cache created.\n")
+    return 0
+
+
 def succeed(_options: argparse.Namespace) -> int:
     """Do what leaves nothing behind here: there is no cache."""
     return 0
@@ -333,7 +340,7 @@ def _parse() -> argparse.Namespace:
     command(show_info, "info")
     command(show_repositories, "repolist").add_argument("--all", action="store_true")
     command(check_update, "check-update")
-    command(succeed, "makecache")
+    command(make_cache, "makecache")
     command(succeed, "clean")
     manager = command(config_manager.run, "config-manager")
     manager.add_argument("--add-repo", action="append", default=[], metavar="URL")
