@@ -45,7 +45,7 @@ def started(path: str, kind: str, sev_guest: dict[str, str] | None = None, probl
             kbc=SimpleNamespace(online=KBC["c"], offline=KBC["b"]),
             messages=SimpleNamespace(no_key="no key", not_decrypted="not decrypted"),
         )),
-        host=SayingHost(files={PATH: RUNTIME}).as_host,
+        host=SayingHost({"systemctl is-active": "active\n"}, {PATH: RUNTIME}).as_host,
         launches=cast("Any", SimpleNamespace(vm_of=lambda *_: vm, of=lambda *_: None)),
         broker=cast("Any", None),
         artefacts=cast("Any", SimpleNamespace(require_pinned=require_pinned)),
