@@ -34,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     for command in _COMMANDS:
         command.add(commands)
-    chosen = parser.parse_args(arguments)
+    try:
+        chosen = parser.parse_args(arguments)
+    except SystemExit as end:  # a mistake in the arguments, or --help
+        return int(end.code or 0)
     try:
         code = int(chosen.carry_out(chosen))
         sys.stdout.flush()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lab.bounded import read_at_most
 from lab.certificates import Roots, verify_chain
 from lab.certificates.formats import PLATFORM_SIZE, Usage, platform_certificate
 from lab.challenge.session import Build, answers, open_session
@@ -148,13 +149,9 @@ def _encoded(data: bytes) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        return read_at_most(path, LARGEST)
     except OSError as error:
         raise LabError(f"challenge {path}: it cannot be read: {error.strerror}") from None
-    if len(data) > LARGEST:
-        raise LabError(f"challenge {path}: it is larger than {LARGEST} bytes")
-    return data
 
 
 def _parsed(model: type[D], path: Path, data: bytes) -> D:

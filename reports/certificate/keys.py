@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from lab.bounded import read_at_most
 from lab.secret import Secret
 from reports.certificate.refusal import Mistake
 
@@ -84,9 +85,7 @@ def public_key(path: Path) -> PublicKey:
         raise Mistake(
             f"key {path}: it holds no public key in PEM (BEGIN PUBLIC KEY); allowed is {_ALLOWED}"
         ) from None
-    if isinstance(key, ed25519.Ed25519PublicKey) or (
-        isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
-    ):
+    if isinstance(key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey) and not _on_another_curve(key):
         return PublicKey(str(path), key)
     raise Mistake(f"key {path}: it is another kind of key; allowed is {_ALLOWED}")
 
@@ -107,9 +106,7 @@ def private_key(path: Path, passphrase: Secret | None) -> PrivateKey:
         raise Mistake(
             f"key {path}: {cause} holds no private key in PEM (PKCS #8); allowed is {_ALLOWED}"
         ) from None
-    if isinstance(key, ed25519.Ed25519PrivateKey) or (
-        isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)
-    ):
+    if isinstance(key, ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) and not _on_another_curve(key):
         return PrivateKey(str(path), key)
     raise Mistake(f"key {path}: it is another kind of key; allowed is {_ALLOWED}")
 
@@ -134,10 +131,11 @@ def passphrase_from(variable: str | None, file: Path | None) -> Secret | None:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_LARGEST + 1)
+        return read_at_most(path, _LARGEST)
     except OSError as error:
         raise Mistake(f"key {path}: it cannot be read: {error.strerror}") from None
-    if len(data) > _LARGEST:
-        raise Mistake(f"key {path}: it is larger than {_LARGEST} bytes, and no key in PEM is")
-    return data
+
+
+def _on_another_curve(key: object) -> bool:
+    curve = getattr(key, "curve", None)
+    return curve is not None and not isinstance(curve, ec.SECP256R1)

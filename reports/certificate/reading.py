@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from lab.bounded import read_at_most
 from lab.printable import shortened
 from reports.certificate.refusal import Refusal
 from reports.model import MINOR, Results
@@ -44,14 +45,11 @@ def json_file(path: Path) -> tuple[Any, bytes]:
     """The JSON document in a file, and its bytes. Raises Refusal."""
     name = path.name
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
-            data = file.read(LARGEST + 1)
+        data = read_at_most(path, LARGEST, os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         raise Refusal(f"{name} is missing") from None
     except OSError as error:
         raise Refusal(f"{name} cannot be read: {error.strerror}") from None
-    if len(data) > LARGEST:
-        raise Refusal(f"{name} is larger than {LARGEST >> 20} MiB")
     return json_document(data, name), data
 
 

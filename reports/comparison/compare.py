@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from lab.verdict import Verdict
 from reports.comparison.durations import durations
@@ -11,11 +11,12 @@ from reports.comparison.model import ClauseTurn, Comparison, ScenarioTurn, Side,
 from reports.words import all_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lab.record import Finding
-    from reports.model import Results, ScenarioResult
+    from reports.model import ClauseResult, Results, ScenarioResult
 
+J = TypeVar("J", "ClauseResult", "ScenarioResult")  # judged
 _ORDER: Final = list(Turn)
 _RED: Final = (Verdict.FAILED, Verdict.BROKEN, Verdict.NOT_PROVEN)
 
@@ -87,48 +88,35 @@ def _warnings(old: Results, new: Results) -> Iterator[str]:
 
 
 def _scenarios(old: Results, new: Results) -> Iterator[ScenarioTurn]:
-    before = {scenario.id: scenario for scenario in old.scenarios}
-    after = {scenario.id: scenario for scenario in new.scenarios}
-    for identifier in before | after:
-        was, now = before.get(identifier), after.get(identifier)
-        turn = turned(was.verdict if was else None, now.verdict if now else None)
-        told = now or was
-        if turn and told:
-            yield _scenario(told, turn, was, now)
-
-
-def _scenario(
-    told: ScenarioResult, turn: Turn, was: ScenarioResult | None, now: ScenarioResult | None
-) -> ScenarioTurn:
-    return ScenarioTurn(
-        id=told.id,
-        name=told.name,
-        clauses=told.clauses,
-        advisory=told.advisory,
-        turn=turn,
-        old=was.verdict if was else None,
-        new=now.verdict if now else None,
-        reason=now.reason if now else "",
-        owner=now.owner if now else None,
-    )
+    for told, now, both in _turns(old.scenarios, new.scenarios):
+        owner = now.owner if now else None
+        yield ScenarioTurn(name=told.name, clauses=told.clauses, owner=owner, **both)
 
 
 def _clauses(old: Results, new: Results) -> Iterator[ClauseTurn]:
-    before = {clause.id: clause for clause in old.clauses}
-    after = {clause.id: clause for clause in new.clauses}
-    for identifier in after | before:
+    for told, _, both in _turns(old.clauses, new.clauses):
+        yield ClauseTurn(outcome=told.outcome, **both)
+
+
+def _turns(old: Sequence[J], new: Sequence[J]) -> Iterator[tuple[J, J | None, dict[str, Any]]]:
+    """What the runs say something different of, as the new one has it or else the old; and how it turned."""
+    before, after = ({each.id: each for each in judged} for judged in (old, new))
+    for identifier in before | after:
         was, now = before.get(identifier), after.get(identifier)
-        turn = turned(was.verdict if was else None, now.verdict if now else None)
-        told = now or was
+        verdicts = was.verdict if was else None, now.verdict if now else None
+        turn, told = turned(*verdicts), now or was
         if turn and told:
-            yield ClauseTurn(
-                id=identifier,
-                outcome=told.outcome,
-                advisory=told.advisory,
-                turn=turn,
-                old=was.verdict if was else None,
-                new=now.verdict if now else None,
-                reason=now.reason if now else "",
+            yield (
+                told,
+                now,
+                {
+                    "id": identifier,
+                    "advisory": told.advisory,
+                    "turn": turn,
+                    "old": verdicts[0],
+                    "new": verdicts[1],
+                    "reason": now.reason if now else "",
+                },
             )
 
 

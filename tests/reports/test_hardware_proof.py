@@ -189,11 +189,7 @@ def test_a_mistake_in_making_one_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "CHAIN").write_bytes(CHAIN)
-    try:
-        code = main(["challenge", *arguments])
-    except SystemExit as end:
-        code = int(end.code or 0)
-    assert code == 4
+    assert main(["challenge", *arguments]) == 4
     assert told in capsys.readouterr().err
 
 

@@ -164,10 +164,7 @@ def test_a_mistake_is_named_and_ends_with_4(
         "RSA": rsa_key,
         "LOCKED": locked,
     }
-    try:
-        code = main([names.get(argument, argument) for argument in arguments])
-    except SystemExit as end:
-        code = int(end.code or 0)
+    code = main([names.get(argument, argument) for argument in arguments])
     said = capsys.readouterr().err
     assert code == 4, said
     assert told in said
