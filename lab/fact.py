@@ -28,6 +28,7 @@ class Fact(StrEnum):
     COMPARISON = "comparison"
     OBJECTS = "objects"
     MEMORY_ENCRYPTION = "memory-encryption"
+    PDH = "pdh"
     CHALLENGE_RESPONSE = "challenge-response"
 
 
@@ -44,6 +45,7 @@ SHOWN: Final = frozenset(
         Fact.COMPARISON,
         Fact.OBJECTS,
         Fact.MEMORY_ENCRYPTION,
+        Fact.PDH,
         Fact.CHALLENGE_RESPONSE,
     }
 )

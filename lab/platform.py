@@ -113,7 +113,9 @@ class Platform:
         if isinstance(self._answer, NotProven):
             raise NotProven(self._answer.cause, owner=self._answer.owner)
         digest = hashlib.sha256(self._answer).hexdigest()
-        self._record.evidence("PDH that the platform reports", f"SHA-256 {digest}, by sevctl export")
+        self._record.evidence(
+            "PDH that the platform reports", f"SHA-256 {digest}, by sevctl export", fact=Fact.PDH
+        )
         return self._answer
 
     @cached_property

@@ -75,6 +75,10 @@ class Moment:
             if each.step == self.step and name in (None, each.name)
         ]
 
+    def ever(self, kind: str) -> list[Any]:
+        """What was seen of this kind in the whole scenario, later steps included."""
+        return [self.facts.of(each) for each in self._of(kind)]
+
     def newest(self, kind: str) -> Any:
         """The last that was seen of this kind. Raises Contradiction where nothing was."""
         found = self.seen(kind)

@@ -110,6 +110,26 @@ def _kbs_refuses_unknown(moment: Moment) -> None:
     require(own, "the KBS did not refuse the launch that it does not know in its own words")
 
 
+def _keys_of_their_own(moment: Moment) -> None:
+    asked = moment.here(Fact.SQL)
+    recorded = {row["id"] for sql in asked for row in sql["rows"] if "fw_digest" in row}
+    counted = [sql for sql in asked if sql["rows"] and "n" in sql["rows"][0]]
+    require(counted, "nobody counted the connections' symmetric keys")
+    ids, keys = counted[-1]["parameters"], counted[-1]["rows"][0]["n"]
+    require(len(set(ids)) >= 2 and set(ids) <= recorded, "what was counted are not two recorded connections")
+    require(keys == len(set(ids)), f"{len(set(ids))} connections have {keys} symmetric keys")
+
+
+def _policy_in_force(moment: Moment) -> None:
+    policy, asked = moment.newest(Fact.POLICY)["id"], moment.here(Fact.SQL)
+    held = [row["polid"] for sql in asked for row in sql["rows"] if "polid" in row]
+    require(held and held[-1] == policy, f"the secret is held to {held or 'nothing'}, and not to {policy}")
+    valid = [
+        sql["rows"] for sql in asked if sql["parameters"] == [policy] and "valid = 1" in sql["statement"]
+    ]
+    require(valid and valid[-1], f"the policy {policy} is not in force")
+
+
 _UNKNOWN: Final = "simple-kbs answers a request for a launch that it does not know with its own refusal"
 OBJECTS: Final[dict[str, Callable[[Moment], None]]] = {
     "at least one node carries the worker label with an empty value": _worker_label,
@@ -120,4 +140,6 @@ OBJECTS: Final[dict[str, Callable[[Moment], None]]] = {
     "containerd has a configuration file that serves Kubernetes": _containerd_file,
     "the database holds the guide's key, and the guide's keyset lists it": _stock_key,
     _UNKNOWN: _kbs_refuses_unknown,
+    "the KBS recorded two connections with different symmetric keys": _keys_of_their_own,
+    "the database gives that policy back as it was written": _policy_in_force,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from lab.errors import LabError
 from lab.verdict import Verdict
+from reports.recomputed.chains import CHAINS
 from reports.recomputed.moment import Contradiction, Facts, Moment
 from reports.recomputed.objects import OBJECTS
 from reports.recomputed.printed import PRINTED
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
     from reports.model import Results, ScenarioResult, StepResult
 
 _CHECKS: Final[list[tuple[re.Pattern[str], Callable[[Moment], None]]]] = [
-    *((re.compile(re.escape(phrase)), check) for phrase, check in (checks() | PRINTED | OBJECTS).items()),
+    *(
+        (re.compile(re.escape(phrase)), check)
+        for phrase, check in (checks() | PRINTED | OBJECTS | CHAINS).items()
+    ),
     *((re.compile(phrase), check) for phrase, check in WORKLOADS.items()),
 ]
 

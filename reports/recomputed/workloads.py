@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any, Final
 
-from lab.certificates import Roots, verify_chain
 from lab.errors import LabError
 from lab.fact import Fact
 from lab.kata import KBC_PARAMETER, KataConfiguration
@@ -13,6 +11,7 @@ from lab.launch_secret import NOT_INJECTED
 from lab.launches import Inputs
 from lab.outcome import is_ready
 from lab.parsers.qemu import QemuArguments, parse_cmdline
+from lab.profile import KbcSettings
 from reports.recomputed.moment import Contradiction, Moment, require
 from reports.recomputed.policies import refusal
 
@@ -141,25 +140,20 @@ def _ends_in_parameters(moment: Moment) -> None:
     )
 
 
-def _whole_chain(moment: Moment) -> None:
-    """The signatures by their own root; which root that is, a rule of certification asks."""
-    named = {each.chain: each for each in moment.results.session.platforms}
-    require(named, "the run names no platform")
-    kept = [
-        moment.facts.of(each)
-        for scenario in moment.results.scenarios
-        for each in scenario.evidence
-        if each.fact == Fact.CERTIFICATE_CHAIN
-    ]
-    chains = {hashlib.sha256(chain).hexdigest(): chain for chain in kept if isinstance(chain, bytes)}
-    for digest, identity in named.items():
-        require(digest in chains, f"the certificate chain {digest} is not among the evidence")
-        report = verify_chain(chains[digest], Roots({identity.ark: "the root that the run names"}))
-        require(not report.broken, f"the certificate chain {digest}: {'; '.join(report.broken)}")
-        require(
-            report.identity(chains[digest]) == identity,
-            f"the chain {digest} names another platform",
-        )
+def _asks_for_bundle(moment: Moment) -> None:
+    offline = KbcSettings.model_validate(moment.results.profile["kbc"]["offline"])
+    require(_configuration(moment).is_for(offline), f"its configuration does not set {offline.settings}")
+
+
+def _pinned(moment: Moment) -> None:
+    # The files are looked at before the launch that shows them is.
+    lab, launches = moment.results.lab, moment.ever(Fact.LAUNCH)
+    require(launches, "its evidence has no launch")
+    initrds = [lab["files"][name]["sha256"] for name in ("initrd_online", "initrd_offline")]
+    for inputs in (each["inputs"] for each in launches):
+        for what in ("firmware", "kernel"):
+            require(inputs[what] == lab["pins"][what], f"the {what} was {inputs[what]}, which is not pinned")
+        require(inputs["initrd"] in initrds, f"the initrd was {inputs['initrd']}, which is not pinned")
 
 
 WORKLOADS: Final[dict[str, Callable[[Moment], None]]] = {
@@ -180,7 +174,8 @@ WORKLOADS: Final[dict[str, Callable[[Moment], None]]] = {
     r"its kernel parameters name no KBC": _names_no_kbc,
     r"its VM was started with the firmware, kernel and initrd of its kata configuration": _boots_named,
     r"its command line ends in its configuration's kernel parameters": _ends_in_parameters,
-    r"every signature of the chain verifies, up to the platform vendor's root": _whole_chain,
+    r"the node's configuration asks for the launch secret of the offline KBC": _asks_for_bundle,
+    r"its firmware, kernel and initrd are the files that the lab file pins": _pinned,
 }
 
 

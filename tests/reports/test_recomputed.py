@@ -15,6 +15,7 @@ from gherkin.pickles.compiler import Compiler
 from gherkin.token_scanner import TokenScanner
 
 from lab.certificates import Roots, SoftwarePlatform, verify_chain
+from lab.certificates.formats import PLATFORM_SIZE
 from lab.launches import Inputs
 from lab.loading import load_profile
 from lab.verdict import Verdict
@@ -50,6 +51,9 @@ LAUNCH = {"launch digest": DIGEST, "inputs": vars(INPUTS), "arguments": ARGUMENT
 TOML = (
     '[hypervisor.qemu]\nfirmware = "/OVMF.fd"\nkernel = "/k"\ninitrd = "/i"\n'
     'kernel_params = "agent.log=debug agent.aa_kbc_params=online_sev_kbc::192.0.2.1:44444"\n'
+)
+OFFLINE_TOML = "[hypervisor.qemu]\n" + "".join(
+    f'{key} = "{value}"\n' for key, value in PROFILE["kbc"]["offline"]["settings"].items()
 )
 READY = {
     "metadata": {"name": "p"},
@@ -165,6 +169,21 @@ CASES: list[tuple[str, Facts, Facts]] = [
         "the pod is refused at its image, as the key does not decrypt it",
         [("pod", PENDING), ("events", f"Failed\t{PROFILE['messages']['not_decrypted']}: x")],
         [("pod", PENDING), ("events", NO_KEY)],
+    ),
+    (
+        "the node's configuration asks for the launch secret of the offline KBC",
+        [("kata-configuration", OFFLINE_TOML)],
+        [("kata-configuration", OFFLINE_TOML.replace("bundle", "connection"))],
+    ),
+    (
+        "its firmware, kernel and initrd are the files that the lab file pins",
+        [LAUNCHED],
+        [("launch", changed(LAUNCH, "inputs", "initrd", to="9" * 64))],
+    ),
+    (
+        "its firmware, kernel and initrd are the files that the lab file pins",
+        [LAUNCHED],
+        [("launch", changed(LAUNCH, "inputs", "kernel", to="9" * 64))],
     ),
     (
         "no policy refuses the pod, which K-1.5 proves",
@@ -308,6 +327,15 @@ def test_a_certificate_chain_is_verified_again(tmp_path: Path) -> None:
     identity = SessionFacts(platforms=[verify_chain(forged, Roots({})).identity(forged)])
     (problem,), _ = judged(tmp_path, phrase, [("certificate-chain", forged)], session=identity)
     assert "the CEK is not signed by the ASK" in problem
+
+
+def test_the_chain_s_pdh_is_held_to_the_one_that_the_platform_reports(tmp_path: Path) -> None:
+    phrase, chain = "the chain's PDH is the one that the platform reports", SoftwarePlatform().chain()
+    own, other = (hashlib.sha256(each[:PLATFORM_SIZE]).hexdigest() for each in (chain, bytes(PLATFORM_SIZE)))
+    kept = ("certificate-chain", chain)
+    assert judged(tmp_path, phrase, [kept, ("pdh", f"SHA-256 {own}, by sevctl export")])[0] == []
+    for facts in ([kept, ("pdh", f"SHA-256 {other}, by sevctl export")], [("pdh", own)], [kept]):
+        assert judged(tmp_path, phrase, facts)[0] != []
 
 
 def test_without_the_firmware_a_launch_digest_rests_on_what_was_told(tmp_path: Path) -> None:

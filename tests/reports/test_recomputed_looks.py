@@ -13,7 +13,7 @@ from tests.reports.test_recomputed import PROFILE, changed, judged
 if TYPE_CHECKING:
     from pathlib import Path
 
-Facts = list[tuple[str, Any]]
+Facts = list[Any]  # kind and body, each
 
 GRUB = "grub2-efi-x64\t1:2.02-106.0.1.an8\tx86_64\ngrub2-common\t1:2.02-106.0.1.an8\tnoarch\n"
 KERNELS = "kernel\t0:5.10.134-13_rc2.an8\tx86_64\n"
@@ -60,6 +60,16 @@ KEY = [
     ("SELECT keysetid, kskeys, polid FROM keysets", ["KEYSET-1"], [{"kskeys": '["key_id1"]'}]),
 ]
 STOCK: Facts = [("sql", {"statement": a, "parameters": b, "rows": c}) for a, b, c in KEY]
+CONNECTED: Facts = [
+    ["sql", {"statement": "SELECT id", "parameters": [], "rows": [{"id": "a", "fw_digest": "x"}]}],
+    ["sql", {"statement": "SELECT id", "parameters": [], "rows": [{"id": "b", "fw_digest": "y"}]}],
+    ["sql", {"statement": "SELECT COUNT", "parameters": ["a", "b"], "rows": [{"n": 2}]}],
+]
+IN_FORCE: Facts = [
+    ["policy", {"id": 11}],
+    ["sql", {"statement": "SELECT polid", "parameters": ["key_id1"], "rows": [{"polid": 11}]}],
+    ["sql", {"statement": "… valid = 1", "parameters": [11], "rows": [{"id": 11}]}],
+]
 
 
 def ran(command: str, said: str, code: int = 0, stderr: str = "") -> tuple[str, str]:
@@ -205,6 +215,24 @@ CASES: dict[str, tuple[Facts, list[Facts]]] = {
             changed(STOCK, 3, to=("sql", changed(STOCK[3][1], "rows", 0, "kskeys", to="[]"))),
             [STOCK[0], STOCK[1], STOCK[3]],
             [],
+        ],
+    ),
+    "the KBS recorded two connections with different symmetric keys": (
+        CONNECTED,
+        [
+            changed(CONNECTED, 2, 1, "rows", 0, "n", to=1),
+            changed(CONNECTED, 2, 1, "parameters", to=["a", "c"]),
+            changed(CONNECTED, 2, 1, "parameters", to=["a", "a"]),
+            CONNECTED[:2],
+        ],
+    ),
+    "the database gives that policy back as it was written": (
+        IN_FORCE,
+        [
+            changed(IN_FORCE, 0, 1, "id", to=12),
+            changed(IN_FORCE, 1, 1, "rows", 0, "polid", to=None),
+            changed(IN_FORCE, 2, 1, "rows", to=[]),
+            IN_FORCE[:2],
         ],
     ),
     "simple-kbs answers a request for a launch that it does not know with its own refusal": (
