@@ -104,7 +104,7 @@ FAULTS = (
         clauses=("W-1.3",),
         cause="nginx",
         features=FIRST_PODS,
-        acts=(on_host(f"rm {_DROP_IN}"),),
+        acts=(on_host(f"rm {_DROP_IN} && systemctl daemon-reload && systemctl restart containerd"),),
     ),
     Fault(
         name="node-reports-running",

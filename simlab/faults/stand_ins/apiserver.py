@@ -13,6 +13,7 @@ from simlab.kube.answers import as_json
 from simlab.kube.apiserver import main
 from simlab.kube.cluster import Cluster
 from simlab.kube.server import ApiServer
+from simlab.operator.names import KATA_RUNTIME_LABEL
 
 if TYPE_CHECKING:
     from simlab.kube.auth import User
@@ -45,10 +46,11 @@ class SmallNode(Cluster):
 
 
 class CriO(Cluster):
-    """Shows nodes that run CRI-O."""
+    """Shows nodes that run CRI-O, once the operator has installed on them: it installs on containerd only."""
 
     def _put(self, resource: Resource, obj: Obj) -> Obj:
-        if resource.kind == "Node" and "nodeInfo" in obj.get("status", {}):
+        installed = KATA_RUNTIME_LABEL in obj["metadata"].get("labels", {})
+        if resource.kind == "Node" and installed and "nodeInfo" in obj.get("status", {}):
             obj["status"]["nodeInfo"]["containerRuntimeVersion"] = "cri-o://1.24.2"
         return super()._put(resource, obj)
 
