@@ -51,6 +51,8 @@ class Container:
     id: str = field(default_factory=_new_id)
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     restarts: int = 0
+    # By docker's restart policy, until somebody stops it.
+    kept: bool = False
     origin: Origin | None = None
 
     @property
@@ -62,6 +64,11 @@ class Container:
     def restart(self) -> str:
         """Its restart policy: no, always, on-failure or unless-stopped."""
         return self._origin.restart
+
+    @property
+    def restarting(self) -> bool:
+        """Whether it has ended, and its restart policy will start it."""
+        return self.kept and not self.service.running
 
     @property
     def network(self) -> str:
@@ -109,10 +116,11 @@ class Container:
             "Path": self.command[0],
             "Args": list(self.command[1:]),
             "State": {
-                "Status": "running" if running else "exited" if self.service.started else "created",
-                "Running": running,
+                "Status": self._status,
+                # While it is restarting too (moby, container/state.go, SetRestarting).
+                "Running": running or self.restarting,
                 "Paused": False,
-                "Restarting": False,
+                "Restarting": self.restarting,
                 "OOMKilled": False,
                 "Dead": False,
                 "Pid": self.service.pid or 0,
@@ -149,6 +157,14 @@ class Container:
                 },
             },
         }
+
+    @property
+    def _status(self) -> str:
+        if self.restarting:
+            return "restarting"
+        if self.service.running:
+            return "running"
+        return "exited" if self.service.started else "created"
 
     def _labels(self) -> dict[str, str]:
         if self.origin:

@@ -60,10 +60,12 @@ class Engine:
         await container.service.spawn()
         if container.restart in _KEEPING and container.name not in self._keepers:
             self._keepers[container.name] = asyncio.create_task(self._keep(container))
+            container.kept = True
 
     async def stop(self, container: Container, seconds: float) -> None:
         """Stop a container; `restart: always` does not bring it back."""
         keeper = self._keepers.pop(container.name, None)
+        container.kept = False
         if keeper:
             keeper.cancel()
         await container.service.stop(seconds)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # Locally administered addresses; the gateway's never answers, so the neighbour is told.
 _GATEWAY_MAC: Final = "52:54:00:00:00:01"
 
+_RESERVED_PORTS: Final = Path("/proc/sys/net/ipv4/ip_local_reserved_ports")
+
 # What is sent to the internet beyond the lab's own names goes to the gateway, where nobody forwards it.
 _SET_UP: Final = f"""\
 link set lo up
@@ -43,6 +45,9 @@ def set_up() -> None:
     Raises NetworkError.
     """
     _ip(_SET_UP)
+    # The kernel gives the KBS's port to clients too: one that asks whether somebody listens there may get it,
+    # and is answered by itself. Then the KBS cannot have it for a minute.
+    _RESERVED_PORTS.write_text(f"{addresses.KBS_PORT}\n", encoding="ascii")
 
 
 def attach(ip: str) -> None:

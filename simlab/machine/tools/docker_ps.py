@@ -68,6 +68,9 @@ def describe(container: dict[str, Any], *, truncate: bool) -> dict[str, str]:
 def status(container: dict[str, Any]) -> str:
     """Tell a container's state as `docker ps` does."""
     state = container["State"]
+    if state["Restarting"]:
+        ended = text.duration(text.age(text.parse_time(state["FinishedAt"])))
+        return f"Restarting ({state['ExitCode']}) {ended} ago"
     if state["Running"]:
         return f"Up {text.duration(text.age(text.parse_time(state['StartedAt'])))}"
     if state["Status"] == "created":

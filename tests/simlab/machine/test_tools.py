@@ -117,6 +117,10 @@ def test_docker_ps_in_all_its_forms(lab: Keeper) -> None:
     assert "No such object: nothing" in str(refused.stderr)
 
 
+def test_no_client_gets_the_port_of_the_kbs(lab: Keeper) -> None:
+    assert lab.output("cat /proc/sys/net/ipv4/ip_local_reserved_ports") == "44444\n"
+
+
 def test_docker_logs_since(lab: Keeper) -> None:
     assert "Starting gRPC Server" in lab.output("docker logs simple-kbs-server-1")
     assert lab.output("docker logs --since 2999-01-01T00:00:00Z simple-kbs-server-1") == ""
@@ -136,6 +140,7 @@ def test_a_stopped_database_is_unreachable_and_keeps_its_rows(lab: Keeper) -> No
 def test_a_server_that_dies_is_started_again(lab: Keeper) -> None:
     pid = lab.output("docker inspect -f '{{.State.Pid}}' simple-kbs-server-1").strip()
     lab.output(f"kill -KILL {pid}")
+    assert lab.output("docker ps -q --filter name=server"), "docker lists one that it will start again"
     again = f"test $(docker inspect -f '{{{{.State.Pid}}}}' simple-kbs-server-1) -gt {pid}"
     lab.output(patiently(again))
     lab.output(patiently("echo >/dev/tcp/127.0.0.1/44444"))
