@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from lab.deadline import Deadline
@@ -17,14 +16,19 @@ if TYPE_CHECKING:
 LEASES = "kube-node-lease"
 
 
-def wait_for_heartbeat(
-    cluster: Cluster, node: str, since: datetime, after_what: str, deadline: Deadline
-) -> None:
-    """Wait until the kubelet of a node says that it lives, after `since`. Raises DeadlineExceeded."""
+def wait_for_heartbeat(cluster: Cluster, node: str, after_what: str, deadline: Deadline) -> None:
+    """Wait until the kubelet of a node says anew that it lives. Raises DeadlineExceeded.
+
+    The first time that the lease shows is taken for one of before, and no clocks are compared: a host's may
+    be set right only after its boot.
+    """
+    first: list[str] = []
 
     def renewed(lease: dict[str, Any] | None, _: list[dict[str, Any]]) -> bool | None:
         time = ((lease or {}).get("spec") or {}).get("renewTime")
-        return True if time and datetime.fromisoformat(time) > since else None
+        if time and not first:
+            first.append(time)
+        return True if time and time != first[0] else None
 
     what = f"a heartbeat of {node} from after {after_what}"
     cluster.wait("Lease", node, LEASES, renewed, what, deadline)
@@ -57,12 +61,11 @@ class NodeService:
         """
         node = self._node()
         self._host.run("systemctl restart containerd")
-        since = self._host.now()
         if node is None:
             return
 
         deadline = Deadline(self._seconds)
-        wait_for_heartbeat(self._cluster, node.name, since, "containerd's restart", deadline)
+        wait_for_heartbeat(self._cluster, node.name, "containerd's restart", deadline)
         wait_until_ready(self._cluster, node.name, deadline)
 
     def _node(self) -> WorkerNode | None:

@@ -34,6 +34,8 @@ ATTEMPTS = 20
 LABELLED = re.compile(r"node/\S+ (not )?labeled")
 # Seconds between two looks at its log.
 PACE = 1.0
+# A pod's uid, and when its container was started last.
+Start = tuple[str, datetime]
 CRASHING, HOPELESS_RESTARTS = "CrashLoopBackOff", 5
 
 
@@ -134,12 +136,16 @@ class Operator:
         sets = self._cluster.list("DaemonSet", NAMESPACE)
         return [{**item, "kind": "DaemonSet"} for item in sets] + [{**item, "kind": "Pod"} for item in pods]
 
-    def wait_for_installer_again(self, node: str, since: datetime, deadline: Deadline) -> None:
-        """Wait until the installer, where a node has one, was started after `since` and installed.
+    def installer_starts(self, node: str) -> frozenset[Start]:
+        """The newest start of each of a node's installers."""
+        return frozenset(start for pod in self._installer_pods(node) if (start := _start_of(pod)))
+
+    def wait_for_installer_again(self, node: str, before: frozenset[Start], deadline: Deadline) -> None:
+        """Wait until the installer, where a node has one, has installed after another start than `before`'s.
 
         Raises DeadlineExceeded.
         """
-        if self._installer_pods(node) and not self._installs(node, deadline, since=since):
+        if self._installer_pods(node) and not self._installs(node, deadline, before=before):
             raise DeadlineExceeded(
                 f"{DAEMONS[0]} did not install on {node} within {deadline.seconds:.0f} s of its start"
             )
@@ -157,12 +163,12 @@ class Operator:
         node: str,
         deadline: Deadline,
         *,
-        since: datetime | None = None,
+        before: frozenset[Start] = frozenset(),
         hopeless: Callable[[], bool] = lambda: False,
     ) -> bool:
         """Wait until an installer's pod on a node has come to its script's end; whether it has."""
         pause = threading.Event()
-        while not any(self._has_installed(pod, since) for pod in self._installer_pods(node)):
+        while not any(self._has_installed(pod, before) for pod in self._installer_pods(node)):
             if deadline.expired or hopeless():
                 return False
             pause.wait(deadline.cap(PACE))
@@ -176,10 +182,10 @@ class Operator:
             if owned_by(pod, DAEMONS[0]) and pod["spec"].get("nodeName") == node and not is_being_deleted(pod)
         ]
 
-    def _has_installed(self, pod: dict[str, Any], since: datetime | None = None) -> bool:
+    def _has_installed(self, pod: dict[str, Any], before: frozenset[Start]) -> bool:
         """Whether a pod's script came to its end: it labels the node then, and sleeps."""
-        started = started_at(pod)
-        if started is None or (since is not None and started < since):
+        start = _start_of(pod)
+        if start is None or start in before:
             return False
         log = self._cluster.pod_log(NAMESPACE, pod["metadata"]["name"])
         return any(LABELLED.fullmatch(line) for line in log.splitlines())
@@ -247,6 +253,11 @@ class Operator:
         """The cluster's time, as its nodes last told it; None where none did."""
         times = [(each.get("spec") or {}).get("renewTime") for each in self._cluster.list("Lease", LEASES)]
         return max((datetime.fromisoformat(time) for time in times if time), default=None)
+
+
+def _start_of(pod: dict[str, Any]) -> Start | None:
+    started = started_at(pod)
+    return (pod["metadata"]["uid"], started) if started else None
 
 
 def is_of_release(image: str | None, wanted: str) -> bool:

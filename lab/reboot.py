@@ -13,13 +13,12 @@ from lab.services import RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
 
     from lab.boot import Boot
     from lab.cluster import Cluster
     from lab.host import Host
     from lab.labfile import LabFile
-    from lab.operator import Operator
+    from lab.operator import Operator, Start
     from lab.provisioning import Provisioning
     from lab.services import Services
     from lab.worker_nodes import WorkerNodes
@@ -56,7 +55,8 @@ class Reboot:
         self._provisioning = provisioning
         self._settle = settle
         self._afterwards = afterwards
-        self.since: datetime | None = None
+        self.performed = False
+        self._installers: frozenset[Start] = frozenset()
 
     def require_allowed(self) -> None:
         """Raise NotProven where the host may not be rebooted."""
@@ -78,25 +78,25 @@ class Reboot:
         node = self._nodes.sev_host().name
         self._settle(holding)
         self._provisioning.undo()
-        # Pods may be up again before the suite is back; a heartbeat must be from after that.
-        self.since = self._host.now()
+        # The installer may be at work again before the suite is back.
+        self._installers = self._operator.installer_starts(node)
         self._boot.reboot()
-        back = self._host.now()
+        self.performed = True
         self._afterwards()
-        return self._wait_for_node(node, back, Deadline(self._lab.timeouts.node_ready))
+        return self._wait_for_node(node, Deadline(self._lab.timeouts.node_ready))
 
     def wait_for_installer(self) -> None:
         """Wait until the operator's installer, which starts with the host, has copied its files again."""
-        if self.since is not None:
-            deadline = Deadline(self._lab.timeouts.node_ready)
-            self._operator.wait_for_installer_again(self._nodes.sev_host().name, self.since, deadline)
+        deadline = Deadline(self._lab.timeouts.node_ready)
+        node = self._nodes.sev_host().name
+        self._operator.wait_for_installer_again(node, self._installers, deadline)
 
-    def _wait_for_node(self, node: str, since: datetime, deadline: Deadline) -> str | None:
+    def _wait_for_node(self, node: str, deadline: Deadline) -> str | None:
         """Wait for the API and a heartbeat from after the reboot; no longer than one may come."""
         pause = threading.Event()
         while True:
             try:
-                wait_for_heartbeat(self._cluster, node, since, "the reboot", deadline)
+                wait_for_heartbeat(self._cluster, node, "the reboot", deadline)
                 wait_until_ready(self._cluster, node, deadline)
             except DeadlineExceeded as error:
                 return str(error)

@@ -21,6 +21,8 @@ class ObjectsCluster:
     objects: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     patches: list[Any] = field(default_factory=list)
     gone: bool = False
+    # Whether the kubelet renews its lease while somebody waits.
+    beats: bool = False
     logs: Iterator[str] = field(default_factory=lambda: itertools.repeat(""))
 
     def list(
@@ -63,9 +65,11 @@ class ObjectsCluster:
         what: str,
         deadline: Any,
     ) -> Any:
-        for _ in range(3):
+        for number in range(3):
             if (result := settled(self.get(kind, name), [])) is not None:
                 return result
+            if kind == "Lease" and self.beats:
+                self.objects[kind] = [lease(f"2026-11-23T15:00:1{number}.000000Z")]
         raise DeadlineExceeded(what)
 
     @property
@@ -76,6 +80,10 @@ class ObjectsCluster:
 def node(name: str = "sev-1", **labels: str) -> dict[str, Any]:
     status = {"conditions": [{"type": "Ready", "status": "True"}]}
     return {"metadata": {"name": name, "labels": labels}, "status": status}
+
+
+def lease(time: str) -> dict[str, Any]:
+    return {"metadata": {"name": "sev-1"}, "spec": {"renewTime": time}}
 
 
 def runtime(completed: int, total: int) -> dict[str, Any]:
@@ -93,7 +101,11 @@ def pod(
 ) -> dict[str, Any]:
     states = [{"ready": i < ready, "state": {}} for i in range(of)]
     return {
-        "metadata": {"name": f"{owner}-{number}", "ownerReferences": [{"name": owner}]},
+        "metadata": {
+            "name": f"{owner}-{number}",
+            "uid": f"uid-{number}",
+            "ownerReferences": [{"name": owner}],
+        },
         "spec": {"nodeName": where},
         "status": {"phase": phase, "containerStatuses": states},
     }

@@ -15,7 +15,7 @@ from lab.kubectl import Kubectl
 from lab.node_service import NodeService
 from lab.operator import CONTROLLER, DAEMONS, Operator, installation_fault
 from lab.worker_nodes import WorkerNodes
-from tests.lab.objects_cluster import LABEL, ObjectsCluster, node, pod, runtime
+from tests.lab.objects_cluster import LABEL, ObjectsCluster, lease, node, pod, runtime
 from tests.lab.said import SayingHost
 
 if TYPE_CHECKING:
@@ -192,17 +192,14 @@ def test_the_three_pods_are_all_needed_and_ready(nodes_of: Any) -> None:
     ]
 
 
-def lease(time: str) -> dict[str, Any]:
-    return {"metadata": {"name": "sev-1"}, "spec": {"renewTime": time}}
-
-
 def test_a_restart_of_containerd_ends_with_a_newer_heartbeat(nodes_of: Any) -> None:
-    host = SayingHost({"systemctl restart containerd": "", "date": "2026-11-23T15:00:00.500000+00:00\n"})
-    cluster = ObjectsCluster({"Node": [node()], "Lease": [lease("2026-11-23T15:00:00.400000Z")]})
+    host = SayingHost({"systemctl restart containerd": ""})
+    # By a clock that is a day ahead: it says nothing of the host's.
+    cluster = ObjectsCluster({"Node": [node()], "Lease": [lease("2026-11-24T15:00:00.400000Z")]})
     service = NodeService(host=host.as_host, cluster=cluster.as_cluster, nodes=nodes_of(cluster), seconds=9)
     with pytest.raises(DeadlineExceeded, match="a heartbeat of sev-1 from after containerd's restart"):
         service.restart()
-    cluster.objects["Lease"] = [lease("2026-11-23T15:00:10.000000Z")]
+    cluster.beats = True
     service.restart()
     cluster.objects["Node"][0]["status"]["conditions"][0]["status"] = "Unknown"
     with pytest.raises(DeadlineExceeded, match="sev-1 to be Ready"):
@@ -210,7 +207,7 @@ def test_a_restart_of_containerd_ends_with_a_newer_heartbeat(nodes_of: Any) -> N
 
 
 def test_without_a_cluster_containerd_is_only_restarted(nodes_of: Any) -> None:
-    host = SayingHost({"systemctl restart containerd": "", "date": "2026-11-23T15:00:00.500000+00:00\n"})
+    host = SayingHost({"systemctl restart containerd": ""})
     cluster = ObjectsCluster(gone=True)
     NodeService(host=host.as_host, cluster=cluster.as_cluster, nodes=nodes_of(cluster), seconds=9).restart()
     assert host.commands[0] == "systemctl restart containerd"
