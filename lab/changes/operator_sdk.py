@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lab.artefacts import FetchedFile
-from lab.changes.described import Described
+from lab.changes.described import Described, keep_backup, putting_back
 from lab.errors import NotProven
 from lab.provisioning import Sight
 
@@ -49,10 +49,13 @@ class OperatorSdk(Described):
         return Sight(file.holds and version == self._version, f"{file.found}, {told}")
 
     def apply(self) -> None:
-        """Fetch it; without a checksum to hold it to, nothing is fetched."""
+        """Fetch it; without a checksum to hold it to, nothing is fetched. Another that was there is kept."""
         if self._file is None:
             raise NotProven(
                 "operator-sdk is not fetched without a checksum: set files.operator_sdk in the lab file",
                 owner="C-2.1",
             )
+        if self._host.exists(PATH):
+            keep_backup(self._host, PATH)
+            self.undone_by = putting_back(PATH)
         self._file.apply()

@@ -246,8 +246,13 @@ def test_operator_sdk_is_held_to_its_checksum(tmp_path: Path) -> None:
     assert change.look().holds
     host.mode = 0o100644
     assert "not executable" in change.look().found
-    host.mode, host.files[SDK] = 0o100755, b"tampered"
+    host.mode, host.files[SDK] = 0o100755, b"somebody's newer one"
     assert not change.look().holds
+    assert change.undone_by == f"rm {SDK}"
+    host.says["if [ -e"] = ""
+    change.apply()
+    assert any(f"cp --archive -- {SDK} {backup_of(SDK)}.part" in command for command in host.commands)
+    assert change.undone_by == f"cp --archive -- {backup_of(SDK)} {SDK}"
 
 
 def test_a_fetched_file_is_told_by_its_path_and_its_pin() -> None:
