@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.changes.described import Described
 from lab.deadline import Deadline
-from lab.errors import LabError
+from lab.errors import LabError, NotProven
 from lab.operator import MANAGER, NAMESPACE, PROXY, installation_fault, is_of_release
 from lab.provisioning import Sight
 
@@ -49,8 +49,18 @@ class OperatorDeployed(Described):
         return Sight(is_of_release(found, self._image), found or "not deployed")
 
     def apply(self) -> None:
-        """As the guide does; an uninstallation that is still under way ends first."""
+        """As the guide does; an uninstallation that is still under way ends first.
+
+        Over another release that is in use nothing is applied: the guide has it uninstalled first.
+        """
         self._operator.wait_until_deleted(Deadline(self._seconds))
+        found = self._operator.images().get(MANAGER)
+        if found and not is_of_release(found, self._image) and self._operator.runtimes():
+            raise NotProven(
+                f"the operator of another release is deployed, {found}, and has installed a runtime: "
+                "uninstall it first, as the guide does (卸载Operator)",
+                owner=self.clause,
+            )
         self._kubectl.apply(self._source)
 
 

@@ -121,6 +121,11 @@ def test_the_operator_is_told_by_its_managers_image(nodes_of: Any, lab_of: Calla
     assert change.look().holds
     cluster.objects["Deployment"] = [deployment("quay.io/confidential-containers/operator:v0.1.0")]
     assert not change.look().holds
+    change.apply()
+    cluster.objects["CcRuntime"] = [runtime(1, 1)]
+    with pytest.raises(NotProven, match=r"another release is deployed, .*:v0\.1\.0, and has installed"):
+        change.apply()
+    assert len(host.commands) == 2
 
 
 def test_kustomizations_need_a_kubeconfig_on_the_host(lab_of: Callable[..., LabFile]) -> None:
