@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from lab.loading import load_profile
 from lab.verdict import Verdict
 from reports.certificate.files import RESULTS
 from reports.certification import Rules, judge
@@ -19,17 +20,18 @@ from reports.words import all_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from reports.certificate.files import Digest
     from reports.model import Results, ScenarioResult
 
+PROFILES: Final = Path(__file__).parents[2] / "profiles"
 # Far less than from one run to another; a clock that is set while a run goes on may jump by seconds.
 _CLOCK: Final = timedelta(minutes=1)
 
 
 def contradictions(results: Results, features: Path) -> Iterator[str]:
     """Where the results say otherwise than their scenarios, or these otherwise than this suite's features."""
+    yield from _other_profile(results)
     yield from _other_scenarios(results, features)
     yield from _unlike_a_run(results)
     yield from _other_conclusions(results, features)
@@ -47,6 +49,18 @@ def misplaced(results: Results, files: Mapping[str, Digest]) -> Iterator[str]:
             yield f"{RESULTS}: the evidence {each.file!r:.200} is not in the run"
         elif found.size != each.size:
             yield f"{RESULTS}: the evidence {each.file!r:.200} has {found.size} bytes, not {each.size}"
+
+
+def _other_profile(results: Results) -> Iterator[str]:
+    """What was asked of the lab: whoever asks for less proves less, whatever the profile is called."""
+    name = str(results.profile.get("name"))
+    known = {path.stem: path for path in PROFILES.glob("*.toml")}
+    if name not in known:
+        return  # which a rule of certification tells
+    wanted = load_profile(known[name]).model_dump(mode="json")
+    for key in sorted(wanted.keys() | results.profile.keys()):
+        if wanted.get(key) != results.profile.get(key):
+            yield f"{RESULTS}: the profile's {key} is not as in this suite's {known[name].name}"
 
 
 def _other_scenarios(results: Results, features: Path) -> Iterator[str]:

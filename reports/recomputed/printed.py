@@ -6,7 +6,7 @@ The commands are found by how they begin; a transcript is as lab/transcript.py w
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from lab.boot import EFI_GRUB, KERNEL_OPTIONS
 from lab.fact import Fact
@@ -23,7 +23,7 @@ from lab.rpm_version import Evr
 from reports.recomputed.moment import Contradiction, Moment, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 _TRANSCRIPT: Final = re.compile(
     r"\$ [^\n]*\n(?P<said>.*?)(?:--- stderr\n.*)?--- exit code (?P<code>-?\d+) after .*", re.DOTALL
@@ -32,16 +32,24 @@ _TRANSCRIPT: Final = re.compile(
 _CUT: Final = re.compile(r"^\[… \d+ characters …\]$", re.MULTILINE)
 
 
-def printed(moment: Moment, beginning: str, *, succeeded: bool = True, before: bool = False) -> str:
-    """What the newest command that begins so printed, in this step or also `before`. Raises Contradiction."""
-    looked = moment.seen(Fact.COMMAND) if before else moment.here(Fact.COMMAND)
-    found = [each for each in looked if str(each).startswith(f"$ {beginning}")]
+def said_by(transcripts: Iterable[Any], beginning: str, *, succeeded: bool = True) -> str | None:
+    """What the newest command that begins so printed; None where none is among them. Raises Contradiction."""
+    found = [each for each in transcripts if str(each).startswith(f"$ {beginning}")]
     transcript = _TRANSCRIPT.fullmatch(found[-1]) if found else None
     if transcript is None:
-        raise Contradiction(f"its evidence does not show what `{beginning}` printed")
+        return None
     code = int(transcript["code"])
     require(code == 0 or not succeeded, f"`{beginning}` ended with exit code {code}")
     return transcript["said"]
+
+
+def printed(moment: Moment, beginning: str, *, succeeded: bool = True, before: bool = False) -> str:
+    """What the newest command that begins so printed, in this step or also `before`. Raises Contradiction."""
+    looked = moment.seen(Fact.COMMAND) if before else moment.here(Fact.COMMAND)
+    said = said_by(looked, beginning, succeeded=succeeded)
+    if said is None:
+        raise Contradiction(f"its evidence does not show what `{beginning}` printed")
+    return said
 
 
 def _kernel_repository(moment: Moment) -> None:

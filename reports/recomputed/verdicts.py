@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from lab.errors import LabError
 from lab.verdict import Verdict
 from reports.recomputed.chains import CHAINS
+from reports.recomputed.found import other_versions
 from reports.recomputed.moment import Contradiction, Facts, Moment
 from reports.recomputed.objects import OBJECTS
 from reports.recomputed.printed import PRINTED
@@ -47,6 +48,7 @@ def recompute(results: Results, folder: Path, firmwares: Mapping[str, bytes] | N
     """Compute again what the evidence allows, of every scenario that passed."""
     found = Recomputation()
     facts = Facts(folder, results, firmwares or {})
+    found.problems += other_versions(facts)
     conclusions: dict[str, list[bool]] = {}
     for scenario in results.scenarios:
         if scenario.verdict is not Verdict.PASSED:

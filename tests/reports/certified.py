@@ -9,6 +9,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from lab.certificates.roots import AMD
+from lab.loading import load_profile
 from lab.record import PlatformIdentity
 from lab.verdict import Verdict
 from reports.certificate.keys import PrivateKey, PublicKey
@@ -29,6 +30,7 @@ from reports.words import all_findings
 
 ROOT = Path(__file__).parents[2]
 STARTED = datetime.now(UTC) - timedelta(days=1)
+PROFILE = load_profile(ROOT / "profiles/anolis-8.6-coco-0.3.0.toml").model_dump(mode="json")
 HARDWARE = PlatformIdentity(chain="c" * 64, ark=AMD["Milan"], cek="1" * 64, pdh="2" * 64)
 
 
@@ -66,7 +68,7 @@ def results(*scenarios: ScenarioResult, **fields: Any) -> Results:
         "answer": answer(chosen, [], 0),
         "suite": SuiteFacts(commit="a" * 40, dirty=False, python="3.11.7", packages={}),
         "lab": {"name": "sev-1"},
-        "profile": {"name": "anolis-8.6-coco-0.3.0", "title": "Anolis OS 8.6, CoCo v0.3.0"},
+        "profile": PROFILE,
         "versions": {"kernel": "5.10.134-13_rc2.an8.x86_64"},
         "session": SessionFacts(platforms=[HARDWARE]),
         "scenarios": chosen,

@@ -118,7 +118,9 @@ def test_a_mistake_deletes_nothing(
 
 def test_a_summary_says_whom_it_concerns(runs: Path) -> None:
     failed = _made(runs, 0, Verdict.FAILED)
-    assert summary(failed).startswith("PRODUCT FAILED: sev-1, Anolis OS 8.6, CoCo v0.3.0\n")
+    assert summary(failed).startswith(
+        "PRODUCT FAILED: sev-1, Anolis OS 8.6, Confidential Containers v0.3.0\n"
+    )
     assert summary(_made(runs, 1, Verdict.BROKEN)).startswith("NOT PROVED (lab or suite): ")
     good = summary(_made(runs, 2, Verdict.PASSED), link="https://example.org/")
     assert good.startswith("PROVED: ")

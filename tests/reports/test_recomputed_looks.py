@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reports.model import Evidence, SessionFacts
+from reports.recomputed import recompute
 from reports.recomputed.objects import OBJECTS
 from reports.recomputed.printed import PRINTED
+from tests.reports.certified import results
 from tests.reports.test_recomputed import PROFILE, changed, judged
 
 if TYPE_CHECKING:
@@ -254,6 +257,35 @@ def test_what_was_seen_is_judged_again_and_what_was_edited_is_named(tmp_path: Pa
         (problem,) = judged(tmp_path, phrase, facts)[0]
         assert problem.startswith(f"s, “{phrase}”: "), facts
         assert "not of the form" not in problem, problem
+
+
+@pytest.mark.parametrize(
+    ("component", "told"),
+    [("kernel", "6.1.0"), ("operating system", "Anolis OS 8.8"), ("kata", "3.2.0, commit b91, SHA-256 00")],
+)
+def test_versions_are_held_to_what_the_host_printed(tmp_path: Path, component: str, told: str) -> None:
+    kata = 'Kata … shim (Golang): id: "io.containerd.kata.v2", version: 3.1.0-alpha1, commit: b91\n'
+    printed = {
+        "a": ran("uname -r", "4.19\n")[1],
+        "b": ran("uname -r", "5.10\n")[1],
+        "c": ran("cat /etc/os-release", 'NAME="Anolis OS"\nPRETTY_NAME="Anolis OS 8.6"\n')[1],
+        "d": ran("/usr/local/bin/containerd-shim-kata-qemu-sev-v2 --version", kata)[1],
+    }
+    for name, text in printed.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    kept = [
+        Evidence(name=name, file=name, media_type="text/plain", size=1, fact="command") for name in printed
+    ]
+    versions = {
+        "kernel": "5.10",
+        "operating system": "Anolis OS 8.6",
+        "kata": "3.1.0-alpha1, commit b91, SHA-256 00",
+    }
+    honest = results(versions=versions, session=SessionFacts(evidence=kept))
+    assert recompute(honest, tmp_path).problems == []
+    lying = results(versions=versions | {component: told}, session=SessionFacts(evidence=kept))
+    (problem,) = recompute(lying, tmp_path).problems
+    assert problem.startswith(f"the version of {component} is told as {told}, and the host printed ")
 
 
 def test_a_command_that_failed_shows_nothing(tmp_path: Path) -> None:

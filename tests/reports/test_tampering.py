@@ -225,6 +225,10 @@ def _clause_of_another(whole: Results) -> None:
     whole.scenarios[0].tags = whole.scenarios[0].clauses = [*whole.scenarios[0].clauses, "W-5.1"]
 
 
+def _asked_for_less(whole: Results) -> None:
+    whole.profile = whole.profile | {"host": whole.profile["host"] | {"kernel": "4.19"}}
+
+
 def _of_yesterday(whole: Results) -> None:
     whole.scenarios[1].started = whole.run.started - timedelta(days=1)
 
@@ -278,6 +282,7 @@ def _another_chip(whole: Results) -> None:
         (_without_its_step, "'one' of f.feature is none of this suite's, or has other clauses or steps"),
         (_another_step, "'one' of f.feature is none of this suite's, or has other clauses or steps"),
         (_clause_of_another, "'one' of f.feature is none of this suite's, or has other clauses or steps"),
+        (_asked_for_less, "the profile's host is not as in this suite's anolis-8.6-coco-0.3.0.toml"),
         (_of_yesterday, "and not while the run went on"),
         (_never_ran, "one is told as passed, and never ran"),
         (_backwards, "the run ended before it began"),
