@@ -23,9 +23,13 @@ _BRACES: Final = re.compile(r"\{(\w+)\}")
 @cache
 def chinese() -> dict[str, str]:
     """Every text that has a translation."""
-    documents = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (CHINESE, CAUSES)]
-    tables = [table for document in documents for table in document.values()]
-    return {english: text for table in tables for english, text in table.items()}
+    return _texts(CHINESE) | _texts(CAUSES)
+
+
+@cache
+def _texts(path: Path) -> dict[str, str]:
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    return {english: text for table in document.values() for english, text in table.items()}
 
 
 def both(english: str, **values: Any) -> Markup:
@@ -47,8 +51,7 @@ def filled(text: str) -> Markup:
 @cache
 def _filled_ones() -> list[tuple[re.Pattern[str], str]]:
     """The texts with braces, as patterns; those that say the most by themselves first."""
-    tables = tomllib.loads(CAUSES.read_text(encoding="utf-8")).values()
-    texts = [english for table in tables for english in table if _BRACES.search(english)]
+    texts = [english for english in _texts(CAUSES) if _BRACES.search(english)]
     texts.sort(key=lambda english: len(_BRACES.sub("", english)), reverse=True)
     return [(_pattern(english), english) for english in texts]
 
