@@ -28,6 +28,8 @@ LOGS = {
 }
 SWITCH = "/sys/module/kvm_amd/parameters/sev"
 SEV_ES_SWITCH = f"{SWITCH}_es"
+# Linux, drivers/crypto/ccp/sev-dev.c (sev_misc_init): without it no SEV guest is launched.
+DEVICE = "/dev/sev"
 
 # One leaf of CPUID, as the kernel's cpuid driver gives it: 16 bytes at the leaf's number (cpuid(4)).
 _CPUID = (
@@ -58,13 +60,19 @@ class MemoryEncryption:
             faults.append("kvm_amd is not loaded, or its kernel knows no SEV: it has no parameter sev")
         if switch is False:
             faults.append("kvm_amd's parameter sev is off")
+        if not self._said(f"ls {DEVICE}").strip():
+            faults.append(f"there is no {DEVICE}: the kernel's ccp driver serves no SEV firmware")
         if not faults:
             self._testify("SEV is enabled", witness, log)
         return faults
 
-    def is_switched_on(self) -> bool:
-        """Whether kvm_amd launches SEV guests at all, by its own parameter."""
-        return parse_module_switch(self._said(f"cat {SWITCH}")) is True
+    def require_switched_on(self) -> None:
+        """Raise NotProven where kvm_amd launches no SEV guests, by its own parameter: clause P-3.4 owns that.
+
+        No VM is one then, whatever its arguments say.
+        """
+        if parse_module_switch(self._said(f"cat {SWITCH}")) is not True:
+            raise NotProven("kvm_amd's parameter sev is off: no VM is an SEV guest", owner="P-3.4")
 
     def firmware(self) -> Firmware | None:
         """The SEV firmware's version; None where nobody tells it."""

@@ -86,6 +86,7 @@ PRECONDITIONS = (
     ("failed to get sandbox runtime: no runtime for", "", "O-3.1"),
     (HOST_PULLS, "the host pulled the image, and not the guest: ", "W-1.3"),
     ("This system doesn't support Confidential Computing", "", "P-3.4"),
+    ("sev_kvm_init: Failed to open /dev/sev", "", "P-3.4"),
     ("sev_kvm_init: failed to initialize ret=-16", "there is no ASID for another SEV guest: ", None),
 )
 

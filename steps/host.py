@@ -13,6 +13,7 @@ from lab.changes.repositories import BaseRelease, KernelRepository
 from lab.comparison import compare
 from lab.containerd import PATH, ContainerdConfiguration, kubernetes_fault
 from lab.convergence import Convergence
+from lab.docker import server_fault
 from lab.host import Host
 from lab.labfile import LabFile
 from lab.machine import AMD, Machine
@@ -183,8 +184,8 @@ def run_docker(run: Run, host: Host, services: Services) -> None:
     """Clause C-3.1."""
     state = services.state("docker")
     assert compare(run.record, "docker", state, "is", "active"), f"docker is {state}"
-    asked = host.run("docker ps --quiet", check=False, reads=True)
-    assert asked.succeeded, f"docker's server does not answer: {asked.stderr.strip()}"
+    fault = server_fault(host, run.record)
+    assert fault is None, fault
 
 
 @then("containerd has a configuration file that serves Kubernetes")

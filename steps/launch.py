@@ -33,9 +33,7 @@ def be_sev_guest(confidential_pods: ConfidentialPods, memory_encryption: MemoryE
     assert qemu.sev_guest.get("kernel-hashes") == "on", f"sev-guest: {qemu.sev_guest}"
     assert "session-file" in qemu.sev_guest, f"launched without pre-attestation: {qemu.sev_guest}"
     assert qemu.machine.get("confidential-guest-support") == "sev", f"machine: {qemu.machine}"
-    assert memory_encryption.is_switched_on(), (
-        "QEMU's arguments say that the VM is an SEV guest, and kvm_amd's parameter sev is off"
-    )
+    memory_encryption.require_switched_on()
 
 
 @then(parsers.parse("its VM boots the {kbc}-KBC initrd that the node's configuration names"))

@@ -24,6 +24,7 @@ LEAF = base64.b64encode(struct.pack("<4I", 0x3, 0, 509, 1)).decode()
 
 DMESG, JOURNAL = "dmesg", "journalctl --dmesg"
 SWITCH, COMMAND_LINE = "cat /sys/module/kvm_amd/parameters/sev", "cat /proc/cmdline"
+DEVICE = "ls /dev/sev"
 VERSION, OK, CPUID = "sevctl show version", "sevctl ok", "dd if=/dev/cpu/0/cpuid"
 
 
@@ -53,6 +54,7 @@ def asked(changes: dict[str, Answer]) -> tuple[MemoryEncryption, MemoryRecord]:
         DMESG: WHOLE,
         JOURNAL: ROLLED,
         SWITCH: "1\n",
+        DEVICE: "/dev/sev\n",
         COMMAND_LINE: "ro mem_encrypt=on kvm_amd.sev=1\n",
         "sed": CPU,
     }
@@ -104,6 +106,11 @@ def test_silence_of_a_whole_log_is_a_no() -> None:
     assert (encryption.firmware(), encryption.asids()) == (None, None)
 
 
+def test_a_log_of_the_boot_says_nothing_of_a_driver_that_went() -> None:
+    encryption, _ = asked({DEVICE: (2, "ls: cannot access '/dev/sev': No such file or directory")})
+    assert encryption.sev_faults() == ["there is no /dev/sev: the kernel's ccp driver serves no SEV firmware"]
+
+
 @pytest.mark.parametrize("log", [WHOLE, ROLLED])
 def test_a_switch_that_is_off_contradicts_any_log(log: str) -> None:
     encryption, _ = asked({DMESG: log, SWITCH: "N\n"})
@@ -137,3 +144,11 @@ def test_another_processor_is_told() -> None:
     with pytest.raises(NotProven, match=r"offers no SEV.*\(P-1.1\)"):
         machine.require_sev()
     Machine(SayingHost({"sed": CPU}).as_host).require_sev()
+
+
+@pytest.mark.parametrize("switch", ["0\n", "N\n", (1, "cat: No such file or directory")])
+def test_a_vm_on_a_host_without_sev_is_for_the_clause_that_owns_it(switch: Answer) -> None:
+    asked({})[0].require_switched_on()
+    with pytest.raises(NotProven, match="kvm_amd's parameter sev is off") as refused:
+        asked({SWITCH: switch})[0].require_switched_on()
+    assert refused.value.owner == "P-3.4"

@@ -171,6 +171,7 @@ def test_an_image_that_the_host_pulls_says_nothing_of_the_guest() -> None:
     [
         ('failed to get sandbox runtime: no runtime for "kata" is configured', "O-3.1"),
         ("This system doesn't support Confidential Computing (Guest Protection): unknown", "P-3.4"),
+        ("qemu-system-x86_64: sev_kvm_init: Failed to open /dev/sev 'No such file or directory'", "P-3.4"),
         ("qemu-system-x86_64: sev_kvm_init: failed to initialize ret=-16 fw_error=0 ''", None),
     ],
 )

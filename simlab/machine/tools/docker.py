@@ -76,9 +76,24 @@ def change(options: argparse.Namespace) -> int:
     return status
 
 
-def version(_options: argparse.Namespace) -> int:
-    """Print the client's version."""
+def client_version() -> int:
+    """Print the client's version, as `docker --version`."""
     sys.stdout.write(f"Docker version {_VERSION}, build simulated\n")
+    return 0
+
+
+def version(options: argparse.Namespace) -> int:
+    """Print the versions of client and server, or what a template says of them."""
+    if not options.format:
+        sys.stdout.write(f"Client: Docker Engine - Community\n Version:           {_VERSION}\n\n")
+    # The daemon is asked, and without one this ends here.
+    control.ask("containers")
+    about = {"Client": {"Version": _VERSION}, "Server": {"Version": _VERSION}}
+    if options.format:
+        sys.stdout.write(f"{gotemplate.render(options.format, about)}\n")
+    else:
+        text = f"Server: Docker Engine - Community\n Engine:\n  Version:          {_VERSION}\n"
+        sys.stdout.write(text)
     return 0
 
 
@@ -106,12 +121,14 @@ def _is_network(network: dict[str, Any], name: str) -> bool:
 
 def _parse() -> argparse.Namespace:
     if sys.argv[1:] in (["--version"], ["-v"]):
-        sys.argv[1:] = ["version"]
+        sys.exit(client_version())
     parser = argparse.ArgumentParser(prog="docker")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     container = commands.add_parser("container").add_subparsers(required=True, metavar="COMMAND")
     network = commands.add_parser("network").add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("version").set_defaults(run=version)
+    sub = commands.add_parser("version")
+    sub.add_argument("--format", "-f")
+    sub.set_defaults(run=version)
 
     for holder, names in ((commands, ("ps",)), (container, ("ls", "ps", "list"))):
         sub = holder.add_parser(names[0], aliases=names[1:])

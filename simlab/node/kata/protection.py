@@ -27,5 +27,9 @@ def has_sev_es(host: Host) -> bool:
 
 def require_sev(host: Host) -> None:
     """Raise ShimError unless kvm_amd has SEV switched on."""
-    if host.read_text(_SEV)[:1] not in ("1", "Y"):
+    try:
+        switch = host.read_text(_SEV)[:1]
+    except FileNotFoundError:
+        switch = ""  # kvm_amd is not loaded
+    if switch not in ("1", "Y"):
         raise ShimError("This system doesn't support Confidential Computing (Guest Protection)")

@@ -121,6 +121,12 @@ def test_no_client_gets_the_port_of_the_kbs(lab: Keeper) -> None:
     assert lab.output("cat /proc/sys/net/ipv4/ip_local_reserved_ports") == "44444\n"
 
 
+def test_docker_tells_its_servers_version(lab: Keeper) -> None:
+    assert lab.output("docker version --format '{{.Server.Version}}'") == "20.10.21\n"
+    assert "Server:" in lab.output("docker version")
+    assert lab.output("docker --version").startswith("Docker version 20.10.21,")
+
+
 def test_docker_logs_since(lab: Keeper) -> None:
     assert "Starting gRPC Server" in lab.output("docker logs simple-kbs-server-1")
     assert lab.output("docker logs --since 2999-01-01T00:00:00Z simple-kbs-server-1") == ""

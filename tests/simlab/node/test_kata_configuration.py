@@ -117,10 +117,13 @@ def test_annotation_must_be_enabled(host: Host) -> None:
     assert kernel_parameters(applied).endswith(" nonce=1")
 
 
-@pytest.mark.parametrize("text", ["0\n", "N\n", ""])
-def test_sev_off(host: Host, text: str) -> None:
+@pytest.mark.parametrize("text", ["0\n", "N\n", "", None])
+def test_sev_off(host: Host, text: str | None) -> None:
     protection.require_sev(host)
-    host.local("/sys/module/kvm_amd/parameters/sev").write_text(text)
+    parameter = host.local("/sys/module/kvm_amd/parameters/sev")
+    parameter.unlink()
+    if text is not None:
+        parameter.write_text(text)
     with pytest.raises(ShimError, match=r"doesn't support Confidential Computing"):
         protection.require_sev(host)
 
