@@ -43,7 +43,7 @@ class ImagePuller:
         """Return the image's reference, after a pull where the policy asks for one. Raises PullError."""
         image, policy, name = pods.image_of(container), pods.pull_policy(container), container["name"]
         shown = container["image"]
-        if self._cri.image_present(sandbox, image) and policy != "Always":
+        if self._cri.image_present(image) and policy != "Always":
             text = f'Container image "{shown}" already present on machine'
             self._events.pod(pod, NORMAL, "Pulled", text, name)
             found = self._cri.images.find(image)

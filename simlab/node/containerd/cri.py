@@ -91,9 +91,13 @@ class Cri:
             return await sandbox.shim.pull_image(image)
         return (await self.images.pull(image)).reference
 
-    def image_present(self, sandbox: Sandbox, image: str) -> bool:
-        """Whether the host has the image; one that only a guest has is not here."""
-        return not sandbox.pulls_in_guest and self.images.find(image) is not None
+    def image_present(self, image: str) -> bool:
+        """Whether the host has the image; one that only a guest has is not here.
+
+        A guest does not get it then from a pod that pulls only what is missing (confidential-containers/
+        containerd v1.6.8.1, pkg/cri/services/cc/service.go: ImageStatus asks the host's store).
+        """
+        return self.images.find(image) is not None
 
     async def create_container(self, sandbox: Sandbox, wanted: ContainerConfig) -> Container:
         """Create a container. Raises RpcError."""

@@ -39,7 +39,7 @@ class FakeCri:
         self.sandboxes.append(sandbox)
         return sandbox
 
-    def image_present(self, sandbox: Sandbox, image: str) -> bool:
+    def image_present(self, image: str) -> bool:
         return False
 
     async def pull_image(self, sandbox: Sandbox, image: str) -> str:
