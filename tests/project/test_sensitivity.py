@@ -104,6 +104,12 @@ def test_every_row_has_a_fault() -> None:
     assert set(published()) <= {CONTROL, *faults()}, "run: tox -e sensitivity -- --page"
 
 
+def test_every_fault_was_tried_and_met_as_it_should_be() -> None:
+    rows = published()
+    assert [name for name in faults() if name not in rows] == [], "run: tox -e sensitivity -- NAME"
+    assert [row.fault for row in rows.values() if not row.good and not row.expected.get("uncaught")] == []
+
+
 def test_every_clause_has_a_fault_or_is_red_without_one() -> None:
     """The findings of the product itself (X-2) need no fault to be noticed."""
     clauses = {each["id"] for each in tomllib.loads(CLAUSES.read_text(encoding="utf-8"))["clause"]}
