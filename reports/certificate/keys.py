@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from lab.bounded import read_at_most
 from lab.secret import Secret
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 _ALLOWED: Final = "an Ed25519 key, or an ECDSA key on P-256"
 _LARGEST: Final = 1 << 16  # bytes of a PEM file
+# FIPS 186-4, D.1.2.3
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,16 @@ class PublicKey:
         return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
 
     def made(self, signature: bytes, data: bytes) -> bool:
-        """Whether this key's private half made the signature over `data`."""
+        """Whether this key's private half made the signature over `data`.
+
+        Of the two that ECDSA has for each, one is taken: who has no key could make the other from it.
+        """
         try:
             if isinstance(self.key, ed25519.Ed25519PublicKey):
                 self.key.verify(signature, data)
             else:
                 self.key.verify(signature, data, ec.ECDSA(hashes.SHA256()))
+                return _lower(signature) == signature
         except InvalidSignature:
             return False
         return True
@@ -71,7 +78,13 @@ class PrivateKey:
         """The signature over `data`."""
         if isinstance(self.key, ed25519.Ed25519PrivateKey):
             return self.key.sign(data)
-        return self.key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return _lower(self.key.sign(data, ec.ECDSA(hashes.SHA256())))
+
+
+def _lower(signature: bytes) -> bytes:
+    """Of an ECDSA signature (r, s) and its twin (r, -s) the one with the smaller s, in DER."""
+    r, s = decode_dss_signature(signature)
+    return encode_dss_signature(r, min(s, _P256_ORDER - s))
 
 
 def public_key(path: Path) -> PublicKey:

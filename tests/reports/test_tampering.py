@@ -9,12 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
 from lab.record import Finding
 from lab.verdict import Verdict
 from reports import page, suite
 from reports.certificate.archive import pack, unpack
-from reports.certificate.envelope import Envelope, Signature
+from reports.certificate.envelope import Envelope, Signature, encoded
 from reports.certificate.refusal import Refusal
 from reports.certificate.signing import countersign, sign, signed_statement
 from reports.certification import Rules, judge
@@ -173,6 +176,24 @@ def test_a_countersignature_does_not_outlive_what_it_was_made_for(run: SignedRun
     (other.folder / "certificate.json").write_bytes(moved.document())
     said = told(other, run.vendor.public, run.certifier.public)
     assert f"names certifier ({run.certifier.public.id}) was not made by it" in said
+
+
+def test_the_twin_of_an_ecdsa_signature_is_none(run: SignedRun) -> None:
+    countersign(run.folder, run.certifier)
+    envelope, _ = signed_statement(run.folder)
+    own, theirs = envelope.signatures
+    r, s = decode_dss_signature(theirs.value)
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    twin = Signature(theirs.keyid, encode_dss_signature(r, order - s))
+    # A verifier that knows nothing of this takes it.
+    data = encoded(envelope.payload_type, envelope.payload)
+    key = run.certifier.public.key
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(twin.value, data, ec.ECDSA(hashes.SHA256()))
+    (run.folder / "certificate.json").write_bytes(
+        Envelope(envelope.payload, envelope.payload_type, (own, twin)).document()
+    )
+    assert "was not made by it" in told(run, run.vendor.public, run.certifier.public)
 
 
 @pytest.mark.parametrize(
