@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import LabError, NotPermitted, Unreachable
 from lab.giving_back import RUN_LABEL
 from lab.journal import STATE, Entry, Journal
-from lab.kbs.rows import written
+from lab.kbs.rows import Keyset, written
 from lab.loan_words import given_back, name_of, not_given_back, to_give_back
 from lab.node import Node, repository_of
 
@@ -136,10 +136,14 @@ class Borrowing:
         database.set_keyset_policy(keyset_id, policy_id)
 
     def keyset(self, keyset_id: str, keys: list[str], policy_id: int | None) -> None:
-        """Add a keyset of the suite's own."""
+        """Add a keyset of the suite's own, and read it back."""
         self._permit_policies(f"adding the keyset {keyset_id}")
         self._take("keyset", keyset=keyset_id)
-        self._database().insert_keyset(keyset_id, keys, policy_id)
+        database = self._database()
+        database.insert_keyset(keyset_id, keys, policy_id)
+        stored, written_as = database.keyset(keyset_id), Keyset(keyset_id, tuple(keys), policy_id)
+        if stored != written_as:
+            raise LabError(f"the database gives {keyset_id} back as {stored}, not as written: {written_as}")
 
     def secrets(self, values: Mapping[str, Secret]) -> None:
         """Add secrets of the suite's own, each base64. Their values are in no journal."""

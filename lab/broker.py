@@ -32,6 +32,8 @@ VALIDATED = "Policy validated succesfully. Connection:"  # sic, simple-kbs 0.1.1
 # The log is read back to a pod's start, and this many seconds further for what came before and after it.
 LOG_SLACK = 300
 LOG_LIMIT = 64 << 20
+# How many digests of other launches a message names.
+FEW = 4
 
 
 class Broker:
@@ -157,6 +159,16 @@ class Broker:
     def launches(self, digest: str) -> list[Connection]:
         """The online launches with this digest that the KBS recorded, oldest first."""
         return self.database.connections(fw_digest=digest)
+
+    def not_recorded(self, digest: str) -> str:
+        """Words for that there is no launch with this digest: what the KBS recorded of late instead."""
+        seconds = int(self._lab.timeouts.pod_running)
+        recent = self.database.recent_connections(seconds)
+        others = ", ".join(list(dict.fromkeys(row.fw_digest for row in recent))[-FEW:])
+        return (
+            f"the KBS recorded no launch with the digest {digest}, to which the VM measures; of the last "
+            f"{seconds} s it has {f'those with {others}' if others else 'none at all'}"
+        )
 
     def key_for(self, digest: str, key_id: str | None = None) -> OnlineAnswer | None:
         """The KBS's own answer when the newest recorded launch with this digest asks for a key.

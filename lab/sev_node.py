@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import NotProven
 
+# Effects of a taint on pods that do not tolerate it; a third one is a wish only.
+KEEPS_OFF = ("NoSchedule", "NoExecute")
+
 if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.host import Host
@@ -53,7 +56,10 @@ def require_same_machine(cluster: Cluster, name: str, host: Host) -> None:
 
 
 def require_ready(cluster: Cluster, name: str) -> None:
-    """Raise NotProven where the node takes no pods: that it is Ready is clause C-5.1's business."""
+    """Raise NotProven where the node takes no pods: that it is Ready is clause C-5.1's business.
+
+    kubeadm taints control planes, and a cluster of one node has no other (kubeadm init, mark-control-plane).
+    """
     node = cluster.get("Node", name) or {}
     if node.get("spec", {}).get("unschedulable"):
         raise NotProven(f"the node {name} is cordoned", owner="C-5.1")
@@ -62,6 +68,12 @@ def require_ready(cluster: Cluster, name: str) -> None:
     if ready.get("status") != "True":
         why = ready.get("message") or "it has no condition Ready"
         raise NotProven(f"the node {name} is not Ready: {why}", owner="C-5.1")
+    for taint in node.get("spec", {}).get("taints") or []:
+        if taint["effect"] in KEEPS_OFF:
+            raise NotProven(
+                f"the node {name} has the taint {taint['key']}:{taint['effect']}, which keeps pods off: "
+                f"kubectl taint nodes {name} {taint['key']}:{taint['effect']}-"
+            )
 
 
 def only_on(node: str) -> dict[str, Any]:

@@ -105,7 +105,7 @@ def hold_key(broker: Broker) -> None:
 def record_launch(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> None:
     """Clauses A-2.3, K-1.5: the KBS records a launch only after the PSP's measurement of it verified."""
     launch = confidential_pods.launch_of(pod)
-    assert broker.launches(launch.digest), f"no launch recorded with {launch.digest}"
+    assert broker.launches(launch.digest), broker.not_recorded(launch.digest)
 
 
 @then("the KBS's log shows its launch under the digest that the suite computes")
@@ -121,7 +121,7 @@ def give_key(broker: Broker, confidential_pods: ConfidentialPods, pod: Pod) -> N
     """Ask for the key in the name of the launch that the KBS recorded."""
     launch = confidential_pods.launch_of(pod)
     answer = broker.key_for(launch.digest)
-    assert answer is not None, f"the KBS recorded no launch with {launch.digest}"
+    assert answer is not None, broker.not_recorded(launch.digest)
     assert answer.status == "OK", f"{answer.status} {answer.text}"
 
 

@@ -134,9 +134,10 @@ def connect_separately(confidential_pods: ConfidentialPods, broker: Broker, pods
 
     A sandbox that kubelet had to start anew leaves a connection more.
     """
-    launches = [broker.launches(confidential_pods.launch_of(pod).digest) for pod in pods]
-    silent = [pod.name for pod, recorded in zip(pods, launches, strict=True) if not recorded]
-    assert not silent, f"the KBS's database has no connection for the launch of {' and '.join(silent)}"
+    digests = [confidential_pods.launch_of(pod).digest for pod in pods]
+    launches = [broker.launches(digest) for digest in digests]
+    for digest, recorded in zip(digests, launches, strict=True):
+        assert recorded, broker.not_recorded(digest)
     ids = [launch.id for recorded in launches for launch in recorded]
     keys = broker.database.distinct_symkeys(ids)
     assert keys == len(ids), (

@@ -65,6 +65,13 @@ def ready(status: str, message: str = "") -> dict[str, Any]:
         ({"spec": {"unschedulable": True}, **ready("True")}, r"sev-1 is cordoned \(C-5\.1\)"),
         (ready("Unknown", "Kubelet stopped posting node status."), "is not Ready: Kubelet stopped posting"),
         ({}, "it has no condition Ready"),
+        (
+            {
+                "spec": {"taints": [{"key": "node-role/control-plane", "effect": "NoSchedule"}]},
+                **ready("True"),
+            },
+            "has the taint node-role/control-plane:NoSchedule.*kubectl taint nodes sev-1 node-role/control-plane:",
+        ),
     ],
 )
 def test_a_node_that_takes_no_pods_is_a_precondition(node: dict[str, Any], said: str) -> None:
@@ -72,7 +79,8 @@ def test_a_node_that_takes_no_pods_is_a_precondition(node: dict[str, Any], said:
     cluster.nodes[0].update(node)
     with pytest.raises(NotProven, match=said):
         require_ready(cluster, "sev-1")  # type: ignore[arg-type]
-    cluster.nodes[0].update({"spec": {}}, **ready("True"))
+    wish = {"key": "k", "effect": "PreferNoSchedule"}
+    cluster.nodes[0].update({"spec": {"taints": [wish]}}, **ready("True"))
     require_ready(cluster, "sev-1")  # type: ignore[arg-type]
 
 
