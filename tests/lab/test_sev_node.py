@@ -67,10 +67,10 @@ def ready(status: str, message: str = "") -> dict[str, Any]:
         ({}, "it has no condition Ready"),
         (
             {
-                "spec": {"taints": [{"key": "node-role/control-plane", "effect": "NoSchedule"}]},
+                "spec": {"taints": [{"key": "x/control-plane", "effect": "NoSchedule"}]},
                 **ready("True"),
             },
-            "has the taint node-role/control-plane:NoSchedule.*kubectl taint nodes sev-1 node-role/control-plane:",
+            "the taint x/control-plane:NoSchedule.*kubectl taint nodes sev-1 x/control-plane:",
         ),
     ],
 )
