@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from simlab.compare.volatile import Names, Steady
@@ -39,17 +39,24 @@ class Comparison:
     scenarios: int
 
 
-@dataclass(frozen=True)
-class _Answer:
+@dataclass
+class _Answers:
+    """What a lab answered to one question in one scenario: the last answer, and all of them."""
+
     exchange: Exchange
-    lines: tuple[str, ...]
+    last: tuple[str, ...] = ()
+    all: set[tuple[str, ...]] = field(default_factory=set)
+
+    def agrees(self, other: _Answers) -> bool:
+        """Whether what one of the two came to is something that the other one saw as well."""
+        return self.last in other.all or other.last in self.all
 
 
 def compare(first: Transcript, second: Transcript) -> Comparison:
     """Compare what both labs were asked, each question by the last answer in its scenario.
 
-    A state that is watched while it changes is seen in as many steps as the runner has time for; what it
-    comes to is what counts.
+    A state that is watched while it changes is seen in as many steps as the runner has time for, and may be
+    left a step early: what it comes to is what counts, and the other lab must have seen that.
     """
     one, other = _answers(first), _answers(second)
     common = {key[0] for key in one} & {key[0] for key in other}
@@ -59,7 +66,7 @@ def compare(first: Transcript, second: Transcript) -> Comparison:
         differences=[
             Difference(key[0], one[key].exchange.clauses, _question(key), _changed(one[key], other[key]))
             for key in shared
-            if one[key].lines != other[key].lines
+            if not one[key].agrees(other[key])
         ],
         only_first=[_told(key) for key in one if key not in other and key[0] in common],
         only_second=[_told(key) for key in other if key not in one and key[0] in common],
@@ -67,12 +74,13 @@ def compare(first: Transcript, second: Transcript) -> Comparison:
     )
 
 
-def _answers(transcript: Transcript) -> dict[Key, _Answer]:
-    """The last answer to each question, in the order in which the questions were first asked."""
+def _answers(transcript: Transcript) -> dict[Key, _Answers]:
+    """The answers to each question, in the order in which the questions were first asked."""
     steady = Steady(transcript)
-    answers: dict[Key, _Answer] = {}
+    answers: dict[Key, _Answers] = {}
     for exchange in transcript.exchanges:
-        names = Names(docker=str(exchange.asked.get("command", "")).startswith("docker ps"))
+        command = str(exchange.asked.get("command", ""))
+        names = Names(docker="docker ps" in command)
         asked = steady(exchange.asked, names)
         if exchange.protocol == "watch":
             # Each object that a watch tells of is a question of its own.
@@ -82,9 +90,31 @@ def _answers(transcript: Transcript) -> dict[Key, _Answer]:
             # What a lab packs itself, such as an initrd, has a size of its own.
             answered = {key: value for key, value in answered.items() if key != "size"}
         key = (exchange.scenario, exchange.protocol, json.dumps(asked, sort_keys=True, ensure_ascii=False))
-        lines = tuple(_lines(steady(answered, names)))
-        answers[key] = _Answer(exchange, lines)
+        lines = tuple(_lines(steady(_without_deleted(answered), names)))
+        if command.startswith("docker logs"):
+            # How much of a log there is, and in which order its threads wrote, is chance.
+            lines = tuple(sorted(set(lines)))
+        known = answers.setdefault(key, _Answers(exchange))
+        known.last = lines
+        known.all.add(lines)
     return answers
+
+
+def _without_deleted(answered: dict[str, Any]) -> dict[str, Any]:
+    """An answer without objects that are being deleted: how far they got until then is chance."""
+    body = answered.get("body")
+    if not isinstance(body, dict):
+        return answered
+    if _is_deleted(body):
+        return answered | {"body": "being deleted"}
+    if isinstance(items := body.get("items"), list):
+        return answered | {"body": body | {"items": [item for item in items if not _is_deleted(item)]}}
+    return answered
+
+
+def _is_deleted(item: Any) -> bool:
+    metadata = item.get("metadata") if isinstance(item, dict) else None
+    return isinstance(metadata, dict) and "deletionTimestamp" in metadata
 
 
 def _name(body: Any) -> str:
@@ -111,8 +141,8 @@ def _lines(value: Any, path: str = "") -> Iterator[str]:
             yield f"{path}: {json.dumps(value)}"
 
 
-def _changed(one: _Answer, other: _Answer) -> list[str]:
-    diff = difflib.unified_diff(one.lines, other.lines, n=0, lineterm="")
+def _changed(one: _Answers, other: _Answers) -> list[str]:
+    diff = difflib.unified_diff(one.last, other.last, n=0, lineterm="")
     lines = [line for line in diff if not line.startswith(("---", "+++", "@@"))]
     left = len(lines) - _SHOWN_LINES
     return [*lines[:_SHOWN_LINES], f"… {left} more lines"] if left > 0 else lines

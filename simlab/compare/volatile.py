@@ -25,7 +25,9 @@ _MONTH: Final = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _RANDOM: Final = "[bcdfghjklmnpqrstvwxz2456789]"
 
 # Two of these are never the same on purpose.
-_MEASURED: Final = frozenset({"time", "duration", "amount", "port", "pid"})
+_MEASURED: Final = frozenset({"time", "duration", "amount", "size", "port", "pid", "certificate"})
+# What a transcript shows of a byte that no text has.
+_NO_TEXT: Final = r"\x00"
 # docker, pkg/namesgenerator: an adjective and a surname.
 _DOCKER_NAME: Final = re.compile(r"(?m)(?<![\w.-])[a-z]+_[a-z]+(?![\w-])")
 
@@ -33,6 +35,8 @@ _DOCKER_NAME: Final = re.compile(r"(?m)(?<![\w.-])[a-z]+_[a-z]+(?![\w-])")
 RULES: Final = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
+        ("certificate", r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----"),
+        ("size", r'(?<=Content-Length: )\d+|(?<=Etag: ")[^"]+'),
         ("uid", r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"),
         ("time", r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?Z|[+-]\d\d:?\d\d| UTC)?\b"),
         ("time", rf"\b{_MONTH} [ \d]\d \d\d:\d\d:\d\d(?: \d{{4}})?"),
@@ -42,14 +46,15 @@ RULES: Final = tuple(
         ("digest", r"\bsha256:[0-9a-f]{64}\b"),
         ("digest", r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=(?!=)"),
         ("base64", r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}={0,2}"),
+        ("temporary", r"(?<=/tmp/tmp\.)\w{10}\b"),
         ("hex", r"\b(?=[a-f]*\d)[0-9a-f]{6,128}\b"),
         ("address", r"\b(?!127\.0\.0\.1\b|0\.0\.0\.0\b|8\.8\.8\.8\b)(?:\d{1,3}\.){3}\d{1,3}\b(?![-.\w])"),
         ("address", r"\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b"),
-        ("port", r"(?<=:)(?!44444\b)[3-6]\d{4}\b"),
+        ("port", r"(?<=:)(?!44444\b)[3-6]\d{4}\b|(?m:^[3-6]\d{4}$)"),
         ("duration", r"\b(?:\d+h)?(?:\d+m)?\d+(?:\.\d+)?(?:ms|s)\b"),
         ("duration", r"(?i)\b(?:about |less than )?(?:an?|\d+) (?:second|minute|hour|day|week)s?\b"),
         ("amount", r"\b\d+(?:\.\d+)? ?(?:kB|Ki|KiB|Mi|MiB|Gi|GiB)\b"),
-        ("pid", r"(?i)(?<=pid[=: ])\d+\b|(?<=/proc/)\d+\b|(?<=kill -USR1 )\d+\b"),
+        ("pid", r"(?i)(?<=pid[=: ])\d+\b|(?<=/proc/)\d+\b|(?<=kill -USR1 )\d+\b|(?<=worker' \()\d+"),
         ("random", rf"(?<=-)(?:{_RANDOM}{{8,10}}-)?{_RANDOM}{{5}}\b"),
     )
 )
@@ -96,6 +101,8 @@ class Steady:
         return value
 
     def _text(self, text: str, names: Names) -> str:
+        if _NO_TEXT in text:
+            return "⟨bytes⟩"
         text = self._pattern.sub(lambda found: f"⟨{self._own[found[0]]}⟩", text)
         for rule, pattern in RULES:
             text = pattern.sub(partial(names.of_match, rule), text)

@@ -100,6 +100,26 @@ def test_of_a_state_that_is_watched_the_last_counts(write: Write) -> None:
     one = transcript.read(write("a", *seen("Pending", "Running")))
     assert compare(one, transcript.read(write("b", *seen("Running")))).differences == []
     assert compare(one, transcript.read(write("c", *seen("Pending", "Failed")))).differences
+    assert compare(one, transcript.read(write("d", *seen("Pending")))).differences == [], "left a step early"
+
+
+def test_how_far_what_is_deleted_got_is_no_difference(write: Write) -> None:
+    def listed(*items: dict[str, Any]) -> list[dict[str, Any]]:
+        return [exchange("kubernetes", {"method": "GET", "path": "/p"}, {"body": {"items": [*items]}})]
+
+    going = {"metadata": {"name": "p", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
+    gone = transcript.read(write("a", *listed()))
+    assert compare(transcript.read(write("b", *listed(going))), gone).differences == []
+    assert compare(transcript.read(write("c", *listed({"metadata": {"name": "p"}}))), gone).differences
+
+
+def test_how_much_of_a_log_there_is_is_no_difference(write: Write) -> None:
+    def logged(text: str) -> dict[str, Any]:
+        return exchange("command", {"command": "docker logs --since 60s kbs"}, {"stdout": text})
+
+    one = transcript.read(write("a", logged("asked\nanswered")))
+    assert compare(one, transcript.read(write("b", logged("asked\nanswered\nasked")))).differences == []
+    assert compare(one, transcript.read(write("c", logged("asked\nrefused")))).differences
 
 
 def test_scenarios_of_one_lab_alone_are_not_compared(write: Write) -> None:
