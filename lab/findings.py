@@ -12,10 +12,10 @@ from lab.record import Finding
 TEXTS = Path(__file__).parents[1] / "docs" / "findings.toml"
 
 
-def finding(name: str, detail: str) -> Finding:
-    """The finding of this id, with what was seen."""
+def finding(name: str, detail: str, clause: str | None = None) -> Finding:
+    """The finding of this id, with what was seen, and the clause whose scenario saw it."""
     text = _texts()[name]
-    return Finding(title=text["title"], detail=detail, meaning=text["meaning"], remedy=text["remedy"].strip())
+    return Finding(text["title"], detail, clause, text["meaning"], text["remedy"].strip())
 
 
 @cache

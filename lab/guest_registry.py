@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.errors import CommandFailed, LabError, NotProven
+from lab.findings import finding
 from lab.image_encryption import Reference
-from lab.record import Finding
 from lab.registry_http import HttpAnswer, RegistryHttp
 
 if TYPE_CHECKING:
@@ -81,12 +81,8 @@ class GuestRegistry:
         except (CommandFailed, LookupError, ValueError) as error:
             raise LabError(f"{repository}@{digest} is not deleted: {error}") from None
         if answer.status in _NO_DELETION:
-            self._record.finding(
-                Finding(
-                    title="an image of the suite's own stays in the registry",
-                    detail=f"{repository}@{digest}: the registry does not delete it ({answer})",
-                )
-            )
+            detail = f"{repository}@{digest}: the registry does not delete it ({answer})"
+            self._record.finding(finding("image-stays", detail))
             return "left in the registry, which does not delete"
         if answer.status not in {200, 202, 404}:
             raise LabError(f"{repository}@{digest} is not deleted: {answer}")

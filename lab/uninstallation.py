@@ -16,10 +16,11 @@ from lab.containerd import ContainerdConfiguration
 from lab.deadline import Deadline
 from lab.debris import FOLDER
 from lab.errors import CommandFailed, DeadlineExceeded, NotPermitted, NotProven
+from lab.findings import finding
 from lab.node_service import wait_until_ready
 from lab.operator import NAMESPACE
 from lab.provisioning import Mode
-from lab.record import Finding, Operation
+from lab.record import Operation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -149,9 +150,9 @@ class Uninstallation:
         """Tell what it left on the host, and what it took of others' with it."""
         outcome = self.require_performed()
         debris = [path for path in outcome.after.files if path.startswith(f"{FOLDER}/")]
-        self._tell("the operator's uninstallation leaves files on the host", outcome.left)
-        self._tell("the operator's uninstallation leaves session files of failed launches", debris)
-        self._tell("the operator's uninstallation loses edits of containerd's configuration", outcome.lost)
+        self._tell("uninstallation-leaves-files", outcome.left)
+        self._tell("uninstallation-leaves-sessions", debris)
+        self._tell("uninstallation-loses-edits", outcome.lost)
 
     @property
     def lasts(self) -> bool:
@@ -176,7 +177,7 @@ class Uninstallation:
             for path, what in before.items()
             if self._belongings.is_installed(path) and what != now.get(path, what)
         ]
-        self._tell("installing the operator again brings stock files back", replaced, clause="O-4.2")
+        self._tell("installation-brings-stock-files", replaced, clause="O-4.2")
 
     # Deleting
 
@@ -247,10 +248,9 @@ class Uninstallation:
             )
         )
 
-    def _tell(self, title: str, found: list[str], *, clause: str = CLAUSE) -> None:
+    def _tell(self, name: str, found: list[str], *, clause: str = CLAUSE) -> None:
         if found:
-            self._record.evidence(title, "\n".join(found))
             more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-            self._record.finding(
-                Finding(title=title, detail=f"{', '.join(found[:SHOWN])}{more}", clause=clause)
-            )
+            told = finding(name, f"{', '.join(found[:SHOWN])}{more}", clause)
+            self._record.evidence(told.title, "\n".join(found))
+            self._record.finding(told)
