@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lab.errors import LabError, NoSuchHostFile
+from lab.findings import finding
 from lab.journal import STATE
 from lab.kata import KataConfiguration
-from lab.record import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -32,15 +32,6 @@ COPYING = timedelta(minutes=1)
 # And it keeps the time of the content's last change, from when the release was made: what was written where
 # it lies, as by `sed`, is not its doing.
 WRITING = timedelta(seconds=5)
-
-MEANING = (
-    "Its pod was started again, such as by a reboot. Pods that use the node's configuration boot the stock "
-    "initrd, without the KBC of the guide's, and have another launch digest than a policy may list."
-)
-REMEDY = (
-    "Put initrd and configuration there again, as the guide does (基于online KBC, 基于offline KBC), "
-    "now and after each start of that pod."
-)
 
 
 @dataclass(frozen=True)
@@ -105,15 +96,8 @@ class KataFiles:
         if others:
             names = " and ".join(posixpath.basename(path) for path, _ in others)
             when = min(file.placed for _, file in others).isoformat(timespec="seconds")
-            self._record.finding(
-                Finding(
-                    title="The operator's installer put its stock files over the node's",
-                    detail=f"{names} came with it at {when}; at {at} the last run saw others there",
-                    clause=self._clauses[others[0][0]],
-                    meaning=MEANING,
-                    remedy=REMEDY,
-                )
-            )
+            detail = f"{names} came with it at {when}; at {at} the last run saw others there"
+            self._record.finding(finding("stock-files-again", detail, self._clauses[others[0][0]]))
 
     def _came_with_it(self, file: KataFile, copied: datetime | None) -> bool:
         return (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lab.broker import refused_for_good
 from lab.errors import NotProven
-from lab.record import Finding
+from lab.findings import finding
 
 if TYPE_CHECKING:
     from lab.broker import Broker
@@ -52,17 +52,11 @@ class LaunchBundles:
             raise NotProven(
                 f"the KBS gives no answer of its own: {answer.status} {answer.text}", owner="K-1.3"
             )
-        self._record.finding(
-            Finding(
-                title="The KBS breaks off where it should refuse a certificate chain",
-                detail=f"asked twice for a launch with {name}, the KBS broke the connection off each time "
-                f"({again.status}), and answered in between",
-                clause="X-2.2",
-                meaning="No launch is opened, and nobody is told why. In simple-kbs 0.1.1 the handler of the "
-                "request panics (src/sev_tools.rs).",
-                remedy="Look for the panic in the KBS's log; ask its maintainers to answer with an error.",
-            )
+        detail = (
+            f"asked twice for a launch with {name}, the KBS broke the connection off each time "
+            f"({again.status}), and answered in between"
         )
+        self._record.finding(finding("chain-refused-by-panic", detail, "X-2.2"))
         return Reception.BROKE_OFF
 
     def require_opened(self, chain: bytes) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from lab.changes.described import Described
 from lab.deadline import Deadline
 from lab.errors import DeadlineExceeded, LabError, NotProven
+from lab.findings import finding
 from lab.provisioning import Sight
-from lab.record import Finding, Wait
+from lab.record import Wait
 from lab.remote_files import beside
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 PACE = 1.0
 # Changed files that a finding names.
 FEW = 10
-DIFFERENCES_MEAN = (
-    "docker compose builds and starts what lies in the folder: the KBS that ran here may be another than the "
-    "release's, and what was proved may be true of it alone."
-)
 WORKING_FOLDER = '{{index .Config.Labels "com.docker.compose.project.working_dir"}}'
 
 
@@ -76,16 +73,8 @@ class KbsSource:
         if said.succeeded and said.lines:
             named, more = said.lines[:FEW], len(said.lines) - FEW
             rest = f", and {more} more" if more > 0 else ""
-            record.finding(
-                Finding(
-                    title="simple-kbs' checkout is not as its tag has it",
-                    detail=f"{folder}: {', '.join(line.strip() for line in named)}{rest} (git status)",
-                    clause="K-1.2",
-                    meaning=DIFFERENCES_MEAN,
-                    remedy=f"Look at `git -C {folder} diff`. To be at the tag: `git -C {folder} stash "
-                    "--include-untracked`, then `docker compose up --build -d` there.",
-                )
-            )
+            detail = f"{folder}: {', '.join(line.strip() for line in named)}{rest} (git status)"
+            record.finding(finding("checkout-differs", detail, "K-1.2"))
 
 
 class KbsCheckout(Described):
