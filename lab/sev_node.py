@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import NotProven
 
-# Effects of a taint on pods that do not tolerate it; a third one is a wish only.
-KEEPS_OFF = ("NoSchedule", "NoExecute")
-
 if TYPE_CHECKING:
     from lab.cluster import Cluster
     from lab.host import Host
     from lab.labfile import LabFile
+
+# Effects of a taint on pods that do not tolerate it; a third one is a wish only.
+KEEPS_OFF = ("NoSchedule", "NoExecute")
 
 
 def sev_node(lab: LabFile, cluster: Cluster, label: str) -> str:

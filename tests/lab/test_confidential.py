@@ -30,20 +30,25 @@ class Seen:
         return self.failed
 
 
-def requests(monkeypatch: pytest.MonkeyPatch, answers: int, failed: int) -> int:
-    seen = cast("Any", Seen(answers, failed))
-    pods = ConfidentialPods(
-        lab=seen,
-        profile=seen,
-        host=seen,
-        launches=seen,
-        broker=seen,
-        artefacts=seen,
-        workloads=seen,
-        borrowing=seen,
+def pods_among(lab: Any) -> ConfidentialPods:
+    """Confidential pods in a lab of which one object plays every part."""
+    return ConfidentialPods(
+        lab=lab,
+        profile=lab,
+        host=lab,
+        launches=lab,
+        broker=lab,
+        artefacts=lab,
+        workloads=lab,
+        borrowing=lab,
         record=MemoryRecord(),
         run="r",
     )
+
+
+def requests(monkeypatch: pytest.MonkeyPatch, answers: int, failed: int) -> int:
+    seen = cast("Any", Seen(answers, failed))
+    pods = pods_among(seen)
     monkeypatch.setattr(pods, "launch_of", lambda _pod: seen)
     return pods.requests_at_run_time(POD)
 
@@ -59,26 +64,14 @@ class SaidToRun:
 def test_an_sev_pod_that_only_the_cluster_sees_running_is_no_control(
     monkeypatch: pytest.MonkeyPatch, measured: bool
 ) -> None:
-    said, other = cast("Any", SaidToRun()), cast("Any", None)
-    pods = ConfidentialPods(
-        lab=other,
-        profile=other,
-        host=other,
-        launches=other,
-        broker=other,
-        artefacts=other,
-        workloads=said,
-        borrowing=other,
-        record=MemoryRecord(),
-        run="r",
-    )
+    pods = pods_among(cast("Any", SaidToRun()))
 
     def qemu_of(_pod: Pod) -> None:
         assert measured, "no QEMU process runs an SEV guest for the pod p"
 
     monkeypatch.setattr(pods, "qemu_of", qemu_of)
     pods.require_running(POD, "W-3.3")
-    pods._configurations[POD.uid] = other
+    pods._configurations[POD.uid] = cast("Any", None)
     if measured:
         pods.require_running(POD, "W-3.3")
         return
@@ -132,17 +125,6 @@ def keyless(monkeypatch: pytest.MonkeyPatch, said: OnlineAnswer | Unreachable | 
         return said
 
     other: Any = SimpleNamespace(of=lambda *_: other, key_for=key_for, digest="d")
-    pods = ConfidentialPods(
-        lab=other,
-        profile=other,
-        host=other,
-        launches=other,
-        broker=other,
-        artefacts=other,
-        workloads=other,
-        borrowing=other,
-        record=MemoryRecord(),
-        run="r",
-    )
+    pods = pods_among(other)
     monkeypatch.setattr(pods, "launch_of", lambda _pod: other)
     return pods
