@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import posixpath
 import threading
-import time
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,10 +16,10 @@ from lab.errors import (
     DeadlineExceeded,
     HostFileError,
     HostRebooted,
-    LabError,
     NoSuchHostFile,
     Unreachable,
 )
+from lab.exchanged import exchanged
 from lab.execution import Request, Result, quoted, start_command
 from lab.fact import Fact
 from lab.forward import Forward
@@ -28,14 +27,15 @@ from lab.held import Held, holding
 from lab.link import BOOT_ID, Link
 from lab.printable import shortened
 from lab.put_in_place import PUT_IN_PLACE
-from lab.record import Exchange, Wait
+from lab.record import Wait
 from lab.remote_files import FileStatus, RemoteFiles, beside
 from lab.reverse import Reverse
 from lab.secret import MASK
 from lab.transcript import transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     import paramiko
 
@@ -283,18 +283,8 @@ class Host:
         """Close the connection. The host can be used again: it connects anew."""
         self._link.drop()
 
-    @contextlib.contextmanager
-    def _exchanged(self, protocol: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        """Have the answer that is filled in, or the error that comes instead, written down."""
-        answered: dict[str, Any] = {}
-        began = time.monotonic()
-        try:
-            yield answered
-        except LabError as error:
-            answered["error"] = str(error)
-            raise
-        finally:
-            self._record.exchange(Exchange(protocol, asked, answered, time.monotonic() - began))
+    def _exchanged(self, protocol: str, asked: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
+        return exchanged(self._record.exchange, protocol, asked)
 
     def _limit(self, deadline: Deadline | float | None) -> Deadline:
         if isinstance(deadline, Deadline):

@@ -7,7 +7,6 @@ used: its discovery waits without a limit on a server that accepts and says noth
 from __future__ import annotations
 
 import json
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,15 +16,16 @@ from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
 from urllib3.exceptions import HTTPError, ProtocolError
 
-from lab.errors import ApiRefused, LabError, Unreachable
+from lab.errors import ApiRefused, Unreachable
+from lab.exchanged import exchanged
 from lab.memory_file import MemoryFile
 from lab.printable import printable, shortened
-from lab.record import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from lab.kubeconfig import Access
+    from lab.record import Exchange
 
 # Seconds for a connection and for an answer. The API answers in milliseconds; an admission webhook may not.
 TIMEOUT = (10.0, 35.0)
@@ -110,16 +110,8 @@ class KubeApi:
         """
         sent = {key: value for key, value in query.items() if value is not None}
         asked = {"method": method, "path": path, "query": sent} | ({"body": body} if body else {})
-        answered: dict[str, Any] = {}
-        began = time.monotonic()
-        try:
-            with self._clear(f"{method} {path}"):
-                answered["body"] = answer = self._send_patiently(method, path, body, sent)
-        except LabError as error:
-            answered["error"] = str(error)
-            raise
-        finally:
-            self.exchanged(Exchange("kubernetes", asked, answered, time.monotonic() - began))
+        with exchanged(self.exchanged, "kubernetes", asked) as answered, self._clear(f"{method} {path}"):
+            answered["body"] = answer = self._send_patiently(method, path, body, sent)
         return answer
 
     def _send_patiently(

@@ -6,15 +6,14 @@ symmetric keys must be compared, the database compares them.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, MalformedRow
+from lab.exchanged import exchanged
 from lab.fact import Fact
 from lab.kbs.rows import Connection, Damage, Keyset, Policy, numbers, strings, to_json
 from lab.kbs.session import Session
 from lab.printable import shortened
-from lab.record import Exchange
 from lab.secret import Secret
 
 if TYPE_CHECKING:
@@ -242,17 +241,10 @@ class KbsDatabase:
     def _execute(self, statement: str, *parameters: Any) -> tuple[Rows, int, int]:
         sent = [part.reveal() if isinstance(part, Secret) else part for part in parameters]
         asked = {"statement": statement, "parameters": [_plain(part) for part in parameters]}
-        answered: dict[str, Any] = {}
-        began = time.monotonic()
-        try:
+        with exchanged(self._record.exchange, "sql", asked) as answered:
             rows, matched, made = self._session.execute(statement, sent)
             shown = [{key: _plain(value) for key, value in row.items()} for row in rows]
             answered |= {"rows": shown, "matched": matched}
-        except LabError as error:
-            answered["error"] = str(error)
-            raise
-        finally:
-            self._record.exchange(Exchange("sql", asked, answered, time.monotonic() - began))
         self._record.reached("database")
         self._record.evidence(
             f"SQL: {shortened(statement, 80)}",

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import base64
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from google.protobuf.json_format import MessageToDict
 
-from lab.errors import LabError, Unreachable
+from lab.errors import Unreachable
+from lab.exchanged import exchanged
 from lab.fact import Fact
 from lab.interruptible import in_thread
 from lab.kbs import keybroker_pb2 as messages
 from lab.printable import printable, shortened
-from lab.record import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,18 +164,11 @@ class KbsService:
         return OnlineAnswer(status, text, reply.Payload, reply.IV)
 
     def _call(self, method: str, request: Message, answer: type[M]) -> tuple[str, str, M]:
-        answered: dict[str, Any] = {}
-        began = time.monotonic()
-        try:
+        asked = {"method": method, "message": MessageToDict(request, preserving_proto_field_name=True)}
+        with exchanged(self._record.exchange, "grpc", asked) as answered:
             status, text, reply = in_thread(lambda: self._ask(method, request, answer))
             text = printable(text.encode())
             answered |= {"status": status, "text": text, "message": _sizes(reply)}
-        except LabError as error:
-            answered["error"] = str(error)
-            raise
-        finally:
-            asked = {"method": method, "message": MessageToDict(request, preserving_proto_field_name=True)}
-            self._record.exchange(Exchange("grpc", asked, answered, time.monotonic() - began))
         said = {"call": method, "status": status, "text": text}
         self._record.evidence(f"KBS: {method}", said, fact=Fact.KBS_CALL)
         return status, text, reply
